@@ -1,0 +1,101 @@
+//! Hands one message to the actor, and says so when that fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lattice_bus::{Bus, Headers, Message};
+use lattice_core::{Fault, FaultKind, LinkId};
+use provider_sdk::ActorInvoker;
+use provider_sdk::capability::BrokerMessage;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use crate::consumer::trace_of;
+
+/// Pauses between tries grow from the first to the last, plus up to as much again by chance.
+const PAUSE_FIRST: Duration = Duration::from_millis(10);
+const PAUSE_LAST: Duration = Duration::from_millis(500);
+
+/// What it takes to deliver the messages of one link.
+pub(crate) struct Delivery {
+    pub(crate) bus: Bus,
+    pub(crate) invoker: Arc<dyn ActorInvoker>,
+    pub(crate) link: LinkId,
+}
+
+impl Delivery {
+    /// Delivers one message until it is handled, failed, or `due`.
+    pub(crate) async fn deliver(&self, message: Message, due: Instant) {
+        let trace = trace_of(&message.headers);
+        let for_actor = BrokerMessage {
+            subject: message.subject.to_string(),
+            body: message.payload.clone(),
+            reply_to: message.reply.as_ref().map(ToString::to_string),
+        };
+        let mut pause = PAUSE_FIRST;
+        let fault = loop {
+            let invocation = self
+                .invoker
+                .message(&self.link, for_actor.clone(), due.into_std(), trace.clone());
+            match tokio::time::timeout_at(due, invocation).await {
+                Ok(Ok(Ok(()))) => return,
+                Ok(Ok(Err(error))) => {
+                    debug!(link = %self.link, subject = %message.subject, error, "the actor's handler returned an error");
+                    return self.answer(&message, 500, &error).await;
+                }
+                // Nobody took it up. Without another try it would be lost, since core NATS keeps nothing.
+                Ok(Err(fault)) if fault.is_safe_to_retry() && Instant::now() + pause < due => {
+                    tokio::time::sleep(pause + jitter(pause)).await;
+                    pause = (pause * 2).min(PAUSE_LAST);
+                }
+                Ok(Err(fault)) => break fault,
+                Err(_) => break Fault::new(FaultKind::DeadlineExceeded, "the message was not handled in time"),
+            }
+        };
+        warn!(link = %self.link, subject = %message.subject, %fault, "message not handled");
+        self.answer(&message, fault.kind.http_status(), fault.kind.code()).await;
+    }
+
+    /// Refuses a message that there is no room for.
+    pub(crate) async fn refuse(&self, message: &Message) {
+        self.answer(
+            message,
+            FaultKind::Overloaded.http_status(),
+            FaultKind::Overloaded.code(),
+        )
+        .await;
+    }
+
+    /// Tells the asker, if there is one, in the way of NATS services.
+    async fn answer(&self, message: &Message, code: u16, error: &str) {
+        let Some(reply) = &message.reply else {
+            return;
+        };
+        let one_line: String = error
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(512)
+            .collect();
+        let headers = Headers::new()
+            .with("Nats-Service-Error", &one_line)
+            .and_then(|headers| headers.with("Nats-Service-Error-Code", &code.to_string()));
+        let sent = match headers {
+            Ok(headers) => self
+                .bus
+                .publish(reply, headers, bytes::Bytes::new())
+                .await
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = sent {
+            debug!(link = %self.link, subject = %reply, error, "cannot answer");
+        }
+    }
+}
+
+/// Spreads the tries of many messages; need not be hard to guess.
+fn jitter(pause: Duration) -> Duration {
+    use std::hash::BuildHasher as _;
+    let random = std::collections::hash_map::RandomState::new().hash_one(0u8);
+    pause.mul_f64(f64::from(u32::try_from(random & 0xffff).unwrap_or_default()) / 65_536.0)
+}

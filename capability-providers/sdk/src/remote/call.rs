@@ -1,0 +1,78 @@
+//! Makes the calls of one link.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lattice_capability::{CallContext, TraceContext};
+use lattice_core::{ActiveLink, Fault, FunctionName, InterfaceId, MemberId, VersionedInterface};
+use lattice_mesh::{Body, Member, OutgoingCall, Reply, new_invocation_id};
+
+/// A link whose target is on some other member.
+#[derive(Clone)]
+pub(super) struct RemoteLink {
+    member: Arc<Member>,
+    link: Arc<ActiveLink>,
+}
+
+impl RemoteLink {
+    pub(super) fn new(member: Arc<Member>, link: Arc<ActiveLink>) -> Self {
+        Self { member, link }
+    }
+
+    /// Returns the interface that the link is for, or `usual` when it is for a whole package.
+    pub(super) fn interface_or(&self, usual: &str) -> Result<InterfaceId, Fault> {
+        match self.link.interface.as_interface() {
+            Some(interface) => Ok(interface),
+            None => parse(usual),
+        }
+    }
+
+    /// Calls a function of the link's target, wherever that runs.
+    pub(super) async fn call(
+        &self,
+        ctx: &CallContext,
+        interface: InterfaceId,
+        function: &str,
+        head: Bytes,
+        body: Body,
+    ) -> Result<Reply, Fault> {
+        let call = OutgoingCall {
+            id: new_invocation_id(),
+            source: ctx.source.clone(),
+            target: self.link.target.clone(),
+            link: self.link.id.clone(),
+            // Capabilities have no versions here; where the link has, name one that it grants.
+            interface: VersionedInterface::new(interface, self.link.versions.first().cloned()),
+            function: function
+                .parse::<FunctionName>()
+                .map_err(|error| Fault::internal(error.to_string()))?,
+            deadline: ctx.deadline,
+            trace: ctx.trace.as_ref().and_then(to_mesh),
+            head,
+            body,
+        };
+        match &self.link.target_key {
+            Some(key) => self.member.invoke(call, &MemberId::from(key)).await,
+            None => {
+                self.member
+                    .invoke_any(call, std::slice::from_ref(self.member.id()))
+                    .await
+            }
+        }
+    }
+}
+
+/// Reads one of our own interfaces without its version: [`RemoteLink::call`] knows which one to name.
+pub(super) fn parse(interface: &str) -> Result<InterfaceId, Fault> {
+    let name = interface.split_once('@').map_or(interface, |(name, _)| name);
+    name.parse()
+        .map_err(|error| Fault::internal(format!("`{interface}` is no interface: {error}")))
+}
+
+pub(super) fn to_mesh(trace: &TraceContext) -> Option<lattice_mesh::TraceContext> {
+    lattice_mesh::TraceContext::new(trace.traceparent(), trace.tracestate())
+}
+
+pub(super) fn from_mesh(trace: &lattice_mesh::TraceContext) -> Option<TraceContext> {
+    TraceContext::parse(trace.traceparent(), trace.tracestate())
+}

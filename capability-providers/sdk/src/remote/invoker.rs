@@ -1,0 +1,91 @@
+//! How a provider that runs alone calls actors.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use lattice_capability::messaging::wire::{MessagingReply, MessagingRequest};
+use lattice_capability::{BrokerMessage, CallContext, HttpBody, TraceContext};
+use lattice_core::{Fault, LinkId, Party, ProviderName};
+use lattice_mesh::{Member, new_invocation_id};
+
+use super::call::RemoteLink;
+use super::{HTTP_HANDLER, HTTP_HANDLER_FUNCTION, http as wire, messaging};
+use crate::ActorInvoker;
+
+/// Calls actors for a provider that is a member by itself.
+pub struct RemoteInvoker {
+    member: Arc<Member>,
+    provider: Party,
+}
+
+impl RemoteInvoker {
+    /// Makes an invoker for the provider of that name on this member.
+    #[must_use]
+    pub fn new(member: Arc<Member>, provider: ProviderName) -> Self {
+        Self {
+            member,
+            provider: Party::Provider(provider),
+        }
+    }
+
+    /// The link, should it still be in force and this provider's.
+    fn resolve(
+        &self,
+        id: &LinkId,
+        deadline: Instant,
+        trace: Option<TraceContext>,
+    ) -> Result<(RemoteLink, CallContext), Fault> {
+        let view = self.member.links().current();
+        let link = view
+            .get(id)
+            .ok_or_else(|| Fault::denied(format!("link `{id}` is not in force")))?;
+        if link.source != self.provider {
+            return Err(Fault::denied(format!(
+                "link `{id}` is for {}, not for {}",
+                link.source, self.provider
+            )));
+        }
+        let ctx = CallContext {
+            deadline,
+            source: self.provider.clone(),
+            link: id.clone(),
+            invocation: new_invocation_id(),
+            trace,
+        };
+        Ok((RemoteLink::new(Arc::clone(&self.member), Arc::clone(link)), ctx))
+    }
+}
+
+#[async_trait]
+impl ActorInvoker for RemoteInvoker {
+    async fn http(
+        &self,
+        link: &LinkId,
+        request: http::Request<HttpBody>,
+        deadline: Instant,
+        trace: Option<TraceContext>,
+    ) -> Result<http::Response<HttpBody>, Fault> {
+        let (link, ctx) = self.resolve(link, deadline, trace)?;
+        let (head, body) = wire::encode_request(request)?;
+        let interface = link.interface_or(HTTP_HANDLER)?;
+        wire::decode_response(link.call(&ctx, interface, HTTP_HANDLER_FUNCTION, head, body).await?)
+    }
+
+    async fn message(
+        &self,
+        link: &LinkId,
+        message: BrokerMessage,
+        deadline: Instant,
+        trace: Option<TraceContext>,
+    ) -> Result<Result<(), String>, Fault> {
+        let (link, ctx) = self.resolve(link, deadline, trace)?;
+        match messaging::exchange(&link, &ctx, &MessagingRequest::Handle(message)).await? {
+            MessagingReply::Done => Ok(Ok(())),
+            MessagingReply::HandlerError(error) => Ok(Err(error)),
+            _ => Err(Fault::internal(
+                "the actor's host answered something else than was asked",
+            )),
+        }
+    }
+}

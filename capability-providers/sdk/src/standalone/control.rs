@@ -1,0 +1,240 @@
+//! What a provider by itself answers to the control interface: who it is, what it runs, which links it holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lattice_control::{
+    Check, ControlError, Doctor, DoctorReport, Handler, Inventory, InventoryReply, LinkStatus, Links, LinksReply,
+    MemberSummary, Ping, Placements, PlacementsReply, ProviderState, ProviderStatus, RefusedLink,
+};
+use lattice_core::presence::{MemberKind, MemberState};
+use lattice_core::token::Unverified;
+use lattice_core::{ActiveLink, Digest, LinkClaims, LinkId, ProviderSpec, Rejected, UnlinkClaims};
+use lattice_mesh::Member;
+
+use super::links::Bindings;
+use crate::{Health, Provider};
+
+/// How long an asker after one link waits for the provider to take it up or refuse it.
+const DECISION: Duration = Duration::from_secs(2);
+/// Longest wait for a provider to say how it is.
+const HEALTH: Duration = Duration::from_secs(5);
+
+pub(super) struct ProviderControl {
+    member: Arc<Member>,
+    provider: Arc<dyn Provider>,
+    spec: ProviderSpec,
+    bound: Bindings,
+}
+
+impl ProviderControl {
+    pub(super) fn new(member: Arc<Member>, provider: Arc<dyn Provider>, spec: ProviderSpec, bound: Bindings) -> Self {
+        Self {
+            member,
+            provider,
+            spec,
+            bound,
+        }
+    }
+
+    fn summary(&self) -> MemberSummary {
+        let directory = self.member.directory();
+        let me = directory.get(self.member.id());
+        let presence = me.as_ref().map(|me| &me.presence);
+        MemberSummary {
+            member: self.member.id().clone(),
+            incarnation: self.member.incarnation(),
+            name: self.spec.name.to_string(),
+            kind: MemberKind::Provider,
+            state: presence.map_or(MemberState::Starting, |presence| presence.state),
+            labels: me
+                .as_ref()
+                .map(|me| me.token.effective_labels(&me.presence.labels))
+                .unwrap_or_default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: presence.map(|presence| presence.started_at).unwrap_or_default(),
+            actors: 0,
+            providers: 1,
+            sees: directory.members().iter().map(|member| member.id().clone()).collect(),
+            token: me.as_ref().map(|me| me.token.token.to_string()).unwrap_or_default(),
+        }
+    }
+
+    async fn health(&self) -> Health {
+        tokio::time::timeout(HEALTH, self.provider.health())
+            .await
+            .unwrap_or_else(|_| Health::Unhealthy("it does not say how it is".to_owned()))
+    }
+
+    async fn status(&self) -> ProviderStatus {
+        let unwell = match self.health().await {
+            Health::Healthy => None,
+            Health::Unhealthy(why) => Some(why),
+        };
+        let bound = self.bound.borrow().clone();
+        let problems = bound
+            .iter()
+            .filter_map(|(link, bound)| Some(format!("link {link}: {}", bound.problem.as_ref()?)));
+        let details: Vec<String> = unwell.into_iter().chain(problems).collect();
+        ProviderStatus {
+            // Settings of a provider by itself may hold a password, and are nobody else's business.
+            spec: ProviderSpec {
+                config: BTreeMap::new(),
+                ..self.spec.clone()
+            },
+            state: if details.is_empty() {
+                ProviderState::Ready
+            } else {
+                ProviderState::Degraded
+            },
+            detail: (!details.is_empty()).then(|| details.join("; ")),
+            endpoints: self.provider.endpoints(),
+            links: bound
+                .values()
+                .filter(|bound| bound.problem.is_none())
+                .count()
+                .try_into()
+                .unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Waits until the provider has taken up this generation of the link, or said why not, if it is one of its links.
+    async fn decided(&self, link: &ActiveLink) {
+        let name = Some(&self.spec.name);
+        if link.source.as_provider() == name || link.target.as_provider() == name {
+            let is_decided = |bound: &super::links::Bound| bound.generation >= link.generation;
+            let mut bound = self.bound.clone();
+            let decided = bound.wait_for(|all| all.get(&link.id).is_some_and(is_decided));
+            // Out of time is an answer too: it is still being tried.
+            let _ = tokio::time::timeout(DECISION, decided).await;
+        }
+    }
+
+    fn link_status(&self, link: &ActiveLink) -> LinkStatus {
+        LinkStatus {
+            id: link.id.clone(),
+            generation: link.generation,
+            source: link.source.clone(),
+            interface: link.interface.clone(),
+            label: link.label.clone(),
+            target: link.target.clone(),
+            functions: link.functions.clone(),
+            issuer: link.issuer.clone(),
+            issued_at: link.issued_at,
+            expires_at: link.expires_at,
+            problem: self
+                .bound
+                .borrow()
+                .get(&link.id)
+                .and_then(|bound| bound.problem.clone()),
+        }
+    }
+}
+
+#[async_trait]
+impl Handler for ProviderControl {
+    async fn ping(&self, _: Ping) -> Result<MemberSummary, ControlError> {
+        Ok(self.summary())
+    }
+
+    async fn inventory(&self, _: Inventory) -> Result<InventoryReply, ControlError> {
+        let server = self.member.bus().server_info();
+        let facts = [
+            ("nats.server", format!("{} {}", server.name, server.version)),
+            ("nats.connected", self.member.bus().is_connected().to_string()),
+            ("in-flight", self.member.in_flight().to_string()),
+            ("links", self.member.links().current().len().to_string()),
+        ];
+        Ok(InventoryReply {
+            summary: self.summary(),
+            actors: Vec::new(),
+            providers: vec![self.status().await],
+            facts: facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
+        })
+    }
+
+    async fn links(&self, request: Links) -> Result<LinksReply, ControlError> {
+        let links = self.member.links();
+        let known = request.link.as_ref().and_then(|id| links.current().get(id).cloned());
+        if let Some(link) = known {
+            self.decided(&link).await;
+        }
+        let wanted = |id: &LinkId| request.link.as_ref().is_none_or(|link| link == id);
+        let key = request.link.as_ref().map(LinkId::link_key);
+        let refusals = links.refusals();
+        let refused = refusals
+            .iter()
+            .filter(|(at, _)| key.as_ref().is_none_or(|key| key == at));
+        Ok(LinksReply {
+            active: links
+                .current()
+                .all()
+                .filter(|link| wanted(&link.id))
+                .map(|link| self.link_status(link))
+                .collect(),
+            refused: refused.map(|(key, rejected)| refusal(key, rejected)).collect(),
+            high_water: request.link.as_ref().and_then(|link| links.generation(link)),
+            trust_serial: self.member.trust().current().serial().unwrap_or_default(),
+        })
+    }
+
+    async fn placements(&self, request: Placements) -> Result<PlacementsReply, ControlError> {
+        let running = self.member.directory().running(&request.party);
+        let ready = running
+            .iter()
+            .filter(|member| member.presence.state == MemberState::Ready);
+        Ok(PlacementsReply {
+            members: ready.map(|member| member.id().clone()).collect(),
+        })
+    }
+
+    async fn doctor(&self, _: Doctor) -> Result<DoctorReport, ControlError> {
+        let provider = match self.health().await {
+            Health::Healthy => Check::ok("provider", format!("{} is well", self.spec.kind)),
+            Health::Unhealthy(why) => Check::failed(
+                "provider",
+                why,
+                "calls over its links fail",
+                "see that what it works on runs and can be reached from here",
+            ),
+        };
+        let problems = self
+            .bound
+            .borrow()
+            .values()
+            .filter(|bound| bound.problem.is_some())
+            .count();
+        let links = match problems {
+            0 => Check::ok("links", format!("{} taken up", self.bound.borrow().len())),
+            count => Check::failed(
+                "links",
+                format!("{count} cannot be served"),
+                "the actors at their other end get errors",
+                "`lattice get links -o wide` says why",
+            ),
+        };
+        Ok(DoctorReport {
+            checks: vec![provider, links],
+        })
+    }
+}
+
+fn refusal(key: &str, rejected: &Rejected) -> RefusedLink {
+    let token = rejected.bytes().and_then(|bytes| Unverified::parse_bytes(bytes).ok());
+    let generation = token.as_ref().and_then(|token| {
+        let link = token.claims::<LinkClaims>().map(|claims| claims.body.generation);
+        link.or_else(|_| token.claims::<UnlinkClaims>().map(|claims| claims.body.generation))
+            .ok()
+    });
+    RefusedLink {
+        key: key.to_owned(),
+        claimed: rejected.subject.clone(),
+        generation,
+        code: rejected.refusal.code().to_owned(),
+        message: rejected.refusal.to_string(),
+        at: rejected.last_at,
+        digest: rejected.bytes().map(Digest::of),
+    }
+}

@@ -1,0 +1,31 @@
+//! What calls between actors cost, each figure beside its baseline from the same run.
+//!
+//! Prints one JSON object a line, in the form that `cargo xtask bench` makes a table of: `name`, `ours`, `baseline` (its name
+//! and figure) and `target`. Rounds alternate between the two sides, so that a noisy neighbour hits both.
+
+mod bare;
+mod colocated;
+mod lattice;
+mod remote;
+mod start;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    colocated::run().await?;
+    remote::run().await?;
+    start::run().await
+}
+
+/// Prints one row.
+fn row(name: &str, ours: &Value, baseline: Option<(&str, Value)>, target: &Value) {
+    println!("{}", json!({ "name": name, "ours": ours, "baseline": baseline, "target": target }));
+}
+
+/// The middle one.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,97 @@
+//! One live store with a component in it.
+
+use std::sync::Arc;
+
+use lattice_capability::BrokerMessage;
+use lattice_core::Fault;
+use wasmtime::component::{InstancePre, Val};
+use wasmtime::{Store, UpdateDeadline};
+
+use super::entry::MessageEntry;
+use crate::compiled::ExportedFunction;
+use crate::ctx::{Ctx, Shared};
+use crate::fault::{Raised, explain};
+use crate::linked::Origin;
+use crate::values::Values;
+
+/// Makes instances, all alike.
+pub(super) struct Mold {
+    pre: InstancePre<Ctx>,
+    shared: Arc<Shared>,
+}
+
+/// An instance, ready to be called.
+pub(super) struct Instance {
+    pub(super) store: Store<Ctx>,
+    pub(super) instance: wasmtime::component::Instance,
+    /// Calls it has begun to serve.
+    pub(super) served: u32,
+}
+
+impl Mold {
+    pub(super) fn new(pre: InstancePre<Ctx>, shared: Arc<Shared>) -> Self {
+        Self { pre, shared }
+    }
+
+    /// Makes an instance for a call.
+    pub(super) async fn cast(&self, origin: Origin) -> Result<Instance, Fault> {
+        let mut store = Store::new(self.pre.engine(), Ctx::new(Arc::clone(&self.shared), origin));
+        store.limiter(|ctx| &mut ctx.memory);
+        store.set_epoch_deadline(1);
+        // Each tick the guest gives way to others. Whoever waits for it sees to the deadline then; it is looked at here as
+        // well, for guests that run where nobody waits.
+        store.epoch_deadline_callback(|ctx| {
+            if ctx.data().call.is_past_deadline() {
+                return Err(Raised::deadline().into());
+            }
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        });
+        match self.pre.instantiate_async(&mut store).await {
+            Ok(instance) => Ok(Instance {
+                store,
+                instance,
+                served: 1,
+            }),
+            Err(error) => Err(explain(&error, Some(&store.data().memory))),
+        }
+    }
+}
+
+impl Instance {
+    /// Prepares a used instance for its next call.
+    pub(super) fn begin(&mut self, origin: Origin) {
+        self.served += 1;
+        self.store.data_mut().begin(origin);
+        self.store.set_epoch_deadline(1);
+    }
+
+    /// Ends a call.
+    pub(super) fn end(&mut self) {
+        self.store.data().end();
+    }
+
+    pub(super) fn explain(&self, error: &wasmtime::Error) -> Fault {
+        explain(error, Some(&self.store.data().memory))
+    }
+
+    pub(super) async fn call(&mut self, export: &ExportedFunction, args: &[Val]) -> wasmtime::Result<Values> {
+        let func = self
+            .instance
+            .get_func(&mut self.store, export.index)
+            .ok_or_else(|| wasmtime::format_err!("the component lost an export"))?;
+        let mut results = vec![Val::Bool(false); export.signature.result_types().len()];
+        func.call_async(&mut self.store, args, &mut results).await?;
+        Ok(Values::new(results))
+    }
+
+    pub(super) async fn message(
+        &mut self,
+        entry: &MessageEntry,
+        message: BrokerMessage,
+    ) -> wasmtime::Result<Result<(), String>> {
+        entry
+            .load(&mut self.store, &self.instance)?
+            .call(&mut self.store, message)
+            .await
+    }
+}

@@ -1,0 +1,168 @@
+//! What one instance carries: its view of the world, and the call it serves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lattice_capability::{CallContext, HttpError, KeyValue, KvError, Messaging, OutgoingHttp};
+use lattice_core::{ActorName, Fault, FaultKind, InterfaceId, Limits, LinkId, LinkLabel, Party};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::limits::MemoryLimit;
+use crate::linked::{Granted, Linked, Need, Origin};
+use crate::log::{LogSink, LogStream};
+
+/// Handles a guest may hold of ours: buckets, requests, bodies. Each costs the host memory.
+const HANDLES_MAX: usize = 10_000;
+
+/// What all instances of an actor share.
+pub(crate) struct Shared {
+    pub(crate) name: ActorName,
+    pub(crate) party: Party,
+    pub(crate) limits: Limits,
+    pub(crate) config: BTreeMap<String, String>,
+    pub(crate) linked: Arc<dyn Linked>,
+    pub(crate) log: Arc<LogSink>,
+}
+
+/// The data of a store.
+pub(crate) struct Ctx {
+    pub(crate) table: ResourceTable,
+    pub(crate) memory: MemoryLimit,
+    pub(crate) call: Call,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    stdout: LogStream,
+    stderr: LogStream,
+}
+
+/// The invocation that an instance serves now.
+pub(crate) struct Call {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) origin: Origin,
+    /// Labels that the guest chose for interfaces; `default` for all others.
+    chosen: Vec<(InterfaceId, LinkLabel)>,
+    default_label: LinkLabel,
+}
+
+impl Ctx {
+    pub(crate) fn new(shared: Arc<Shared>, origin: Origin) -> Self {
+        let (stdout, stderr) = (LogStream::stdout(&shared.log), LogStream::stderr(&shared.log));
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES_MAX);
+        Self {
+            table,
+            memory: MemoryLimit::new(&shared.limits),
+            call: Call {
+                shared,
+                origin,
+                chosen: Vec::new(),
+                default_label: LinkLabel::default(),
+            },
+            wasi: WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build(),
+            http: WasiHttpCtx::new(),
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Makes the next invocation of a reused instance the current one.
+    pub(crate) fn begin(&mut self, origin: Origin) {
+        self.call.origin = origin;
+        self.call.chosen.clear();
+    }
+
+    /// Emits what the guest wrote without ending the line.
+    pub(crate) fn end(&self) {
+        self.stdout.finish();
+        self.stderr.finish();
+    }
+}
+
+impl Call {
+    /// The label that the guest chose for an interface.
+    pub(crate) fn label(&self, interface: &InterfaceId) -> &LinkLabel {
+        let chosen = self.chosen.iter().find(|(known, _)| known == interface);
+        chosen.map_or(&self.default_label, |(_, label)| label)
+    }
+
+    /// Takes on another call beside those that run: what the guest asks of the host from now on counts as its part.
+    pub(crate) fn join(&mut self, origin: Origin) {
+        let deadline = self.origin.deadline.max(origin.deadline);
+        self.origin = Origin { deadline, ..origin };
+    }
+
+    pub(crate) fn choose(&mut self, interface: InterfaceId, label: LinkLabel) {
+        self.chosen.retain(|(known, _)| *known != interface);
+        self.chosen.push((interface, label));
+    }
+
+    pub(crate) fn keyvalue(&self, need: Need<'_>) -> Result<(Arc<dyn KeyValue>, CallContext), KvError> {
+        let granted = self.shared.linked.keyvalue(need).map_err(|fault| match fault.kind {
+            FaultKind::Denied => KvError::AccessDenied,
+            _ => KvError::Other(fault.to_string()),
+        })?;
+        Ok(self.with_context(granted))
+    }
+
+    pub(crate) fn messaging(&self, need: Need<'_>) -> Result<(Arc<dyn Messaging>, CallContext), Fault> {
+        Ok(self.with_context(self.shared.linked.messaging(need)?))
+    }
+
+    pub(crate) fn outgoing_http(&self, need: Need<'_>) -> Result<(Arc<dyn OutgoingHttp>, CallContext), HttpError> {
+        let granted = self
+            .shared
+            .linked
+            .outgoing_http(need)
+            .map_err(|fault| match fault.kind {
+                FaultKind::Denied => HttpError::RequestDenied,
+                FaultKind::NoResponders | FaultKind::Unreachable => HttpError::DestinationUnavailable,
+                _ => HttpError::Internal(fault.to_string()),
+            })?;
+        Ok(self.with_context(granted))
+    }
+
+    fn with_context<T: ?Sized>(&self, granted: Granted<T>) -> (Arc<T>, CallContext) {
+        (granted.capability, self.context(granted.link))
+    }
+
+    fn context(&self, link: LinkId) -> CallContext {
+        let Origin {
+            deadline,
+            invocation,
+            trace,
+        } = self.origin.clone();
+        CallContext {
+            deadline,
+            source: self.shared.party.clone(),
+            link,
+            invocation,
+            trace,
+        }
+    }
+
+    pub(crate) fn is_past_deadline(&self) -> bool {
+        self.origin.deadline <= Instant::now()
+    }
+}
+
+impl WasiView for Ctx {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Ctx {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.call,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}

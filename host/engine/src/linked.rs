@@ -1,0 +1,128 @@
+//! What the host gives an actor through its links. The engine asks; the node answers.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use lattice_capability::{KeyValue, Messaging, OutgoingHttp, TraceContext};
+use lattice_core::{Fault, FunctionSet, InterfaceId, InvocationId, LinkId, LinkLabel, VersionedInterface};
+use serde::{Deserialize, Serialize};
+
+use crate::values::{Args, Values};
+
+/// Resolves an actor's links while it runs.
+///
+/// What the actor may link was decided when it was started; these are asked on every call, so that a link that is withdrawn
+/// stops working at once.
+#[async_trait]
+pub trait Linked: Send + Sync + 'static {
+    /// Returns the key-value store that the link for this need leads to.
+    ///
+    /// # Errors
+    ///
+    /// [`lattice_core::FaultKind::Denied`] when there is no such link now.
+    fn keyvalue(&self, need: Need<'_>) -> Result<Granted<dyn KeyValue>, Fault>;
+
+    /// Returns the broker that the link for this need leads to.
+    ///
+    /// # Errors
+    ///
+    /// [`lattice_core::FaultKind::Denied`] when there is no such link now.
+    fn messaging(&self, need: Need<'_>) -> Result<Granted<dyn Messaging>, Fault>;
+
+    /// Returns what sends the actor's HTTP requests.
+    ///
+    /// # Errors
+    ///
+    /// [`lattice_core::FaultKind::Denied`] when there is no such link now.
+    fn outgoing_http(&self, need: Need<'_>) -> Result<Granted<dyn OutgoingHttp>, Fault>;
+
+    /// Whether the actor has a link for `interface` under `label`.
+    fn has_link(&self, interface: &InterfaceId, label: &LinkLabel) -> bool;
+
+    /// Calls a function of another actor.
+    ///
+    /// # Errors
+    ///
+    /// The fault of the callee, or why it could not be reached.
+    async fn call(&self, call: OutgoingCall<'_>) -> Result<Values, Fault>;
+
+    /// Takes a line that the actor logged. Called from the guest's own task: must not block.
+    fn log(&self, level: LogLevel, context: &str, message: &str);
+}
+
+/// One thing that an actor wants to use.
+#[derive(Clone, Copy, Debug)]
+pub struct Need<'a> {
+    /// The interface it calls.
+    pub interface: &'a InterfaceId,
+    /// The function of it, as WIT spells it.
+    pub function: &'a str,
+    /// Which of its links it chose.
+    pub label: &'a LinkLabel,
+}
+
+/// A capability, and the link that grants it.
+pub struct Granted<T: ?Sized> {
+    /// What to call.
+    pub capability: Arc<T>,
+    /// The link.
+    pub link: LinkId,
+}
+
+/// A call of an actor to another one.
+#[derive(Clone, Debug)]
+pub struct OutgoingCall<'a> {
+    /// The interface as the caller imports it.
+    pub interface: VersionedInterface,
+    /// Which of its links the caller chose.
+    pub label: LinkLabel,
+    /// The arguments, and the type the caller imports the function with.
+    pub args: Args<'a>,
+    /// The invocation that the call is part of.
+    pub origin: Origin,
+}
+
+impl OutgoingCall<'_> {
+    /// The function, as WIT spells it.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        self.args.signature().name()
+    }
+}
+
+/// What a call inherits from the invocation it is made in.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// When the answer stops being of use.
+    pub deadline: Instant,
+    /// The invocation.
+    pub invocation: InvocationId,
+    /// The trace to continue.
+    pub trace: Option<TraceContext>,
+}
+
+/// How much a log line matters, in the words of `wasi:logging`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Critical,
+}
+
+/// Says what an actor may link when it is started.
+pub trait Grants {
+    /// Returns the functions of `interface` that the actor's links open, of all labels together; `None` without a link.
+    fn granted(&self, interface: &VersionedInterface) -> Option<FunctionSet>;
+}
+
+impl<F: Fn(&VersionedInterface) -> Option<FunctionSet>> Grants for F {
+    fn granted(&self, interface: &VersionedInterface) -> Option<FunctionSet> {
+        self(interface)
+    }
+}

@@ -1,0 +1,157 @@
+//! How guests are run on this machine: chosen by what the machine bears, told to whoever asks.
+
+mod machine;
+mod plan;
+mod settings;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::machine::Machine;
+use self::plan::Plan;
+pub(crate) use self::settings::Flavor;
+
+/// One of the ways to run guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Instances come from a pool of reserved address space, memories are copied on write. Fastest; wants 64 bits of room.
+    Server,
+    /// Instances are allocated on demand, with small reservations and one compilation at a time.
+    Edge64,
+    /// An interpreter: for machines without a compiler back end, or where memory cannot be made executable. Ten times slower.
+    Pulley,
+}
+
+/// The profile that a user asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileChoice {
+    /// The best one that works here.
+    #[default]
+    Auto,
+    /// This one, or a smaller one if it does not work here.
+    Only(Profile),
+}
+
+/// Which profile runs, and why. `lattice doctor` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ProfileReport {
+    /// What runs.
+    pub profile: Profile,
+    /// Why this one.
+    pub why: String,
+    /// Instances that fit into the pool, with [`Profile::Server`].
+    pub instances_max: Option<u32>,
+    /// What was tried before and did not work, best first.
+    pub failed: Vec<FailedProfile>,
+    /// What the choice is based on.
+    pub machine: Machine,
+}
+
+/// A profile that does not work here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FailedProfile {
+    /// Which.
+    pub profile: Profile,
+    /// What happened.
+    pub problem: String,
+}
+
+/// The engine of the chosen profile. Kept with its plan, so that a second one of another flavor can be made like it.
+pub(crate) struct Chosen {
+    plan: Plan,
+    pub(crate) engine: wasmtime::Engine,
+    pub(crate) report: ProfileReport,
+}
+
+/// Tries the plans for this machine, best first.
+pub(crate) fn choose(choice: ProfileChoice) -> Result<Chosen, Vec<FailedProfile>> {
+    let machine = Machine::probe();
+    let mut failed = Vec::new();
+    for plan in plan::plans(&machine, choice) {
+        match settings::engine(&plan, Flavor::Sequential) {
+            Ok(engine) => {
+                let report = ProfileReport {
+                    profile: plan.profile,
+                    why: plan.why.clone(),
+                    instances_max: plan.pool_slots(),
+                    failed,
+                    machine,
+                };
+                return Ok(Chosen { plan, engine, report });
+            }
+            Err(error) => failed.push(FailedProfile {
+                profile: plan.profile,
+                problem: format!("{error:#}"),
+            }),
+        }
+    }
+    Err(failed)
+}
+
+impl Chosen {
+    /// Makes the second engine, for components that use asynchrony.
+    pub(crate) fn concurrent(&self) -> wasmtime::Result<wasmtime::Engine> {
+        settings::engine(&self.plan, Flavor::Concurrent)
+    }
+
+    /// How many components may be compiled at a time.
+    pub(crate) fn compiles_max(&self) -> usize {
+        match self.plan.profile {
+            Profile::Server => (self.report.machine.cpus / 2).max(1),
+            Profile::Edge64 | Profile::Pulley => 1,
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Server => "server",
+            Self::Edge64 => "edge64",
+            Self::Pulley => "pulley",
+        })
+    }
+}
+
+impl fmt::Display for ProfileChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.pad("auto"),
+            Self::Only(profile) => profile.fmt(f),
+        }
+    }
+}
+
+impl FromStr for ProfileChoice {
+    type Err = UnknownProfile;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "server" => Ok(Self::Only(Profile::Server)),
+            "edge64" => Ok(Self::Only(Profile::Edge64)),
+            "pulley" => Ok(Self::Only(Profile::Pulley)),
+            other => Err(UnknownProfile(other.to_owned())),
+        }
+    }
+}
+
+/// A text that names no profile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no engine profile; there are auto, server, edge64 and pulley")]
+pub struct UnknownProfile(String);
+
+impl fmt::Display for ProfileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.profile, self.why)?;
+        self.failed
+            .iter()
+            .try_for_each(|failed| write!(f, "; {} did not work: {}", failed.profile, failed.problem))
+    }
+}

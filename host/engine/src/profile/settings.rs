@@ -1,0 +1,80 @@
+//! A plan as settings of wasmtime.
+
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, Memory, MemoryType, PoolingAllocationConfig, Result, Store,
+};
+
+use super::Profile;
+use super::plan::{Plan, Shape};
+
+/// Whether guests of an engine may use the component model's asynchrony.
+///
+/// The bookkeeping for it costs every call a third more, so components that do not use it run without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Flavor {
+    /// One call at a time in an instance: WASI 0.2.
+    Sequential,
+    /// Several at a time: WASI 0.3.
+    Concurrent,
+}
+
+/// The stack a guest may use. Interpreters of Python and JavaScript that are compiled to WebAssembly recurse deeply.
+const GUEST_STACK_BYTES: usize = 1 << 20;
+/// What host functions need on top, since they run on the guest's stack.
+const HOST_STACK_BYTES: usize = 1 << 20;
+const HOST_STACK_BYTES_SMALL: usize = 512 << 10;
+
+pub(super) fn engine(plan: &Plan, flavor: Flavor) -> Result<Engine> {
+    let engine = Engine::new(&config(plan, flavor)?)?;
+    // On-demand memory is reserved when an instance is made: find out now whether that works.
+    let mut store = Store::new(&engine, ());
+    Memory::new(&mut store, MemoryType::new(1, None))?;
+    Ok(engine)
+}
+
+fn config(plan: &Plan, flavor: Flavor) -> Result<Config> {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    config.concurrency_support(flavor == Flavor::Concurrent);
+    config.max_wasm_stack(GUEST_STACK_BYTES);
+    config.async_stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES);
+    match plan.shape {
+        Shape::Pool { slots } => {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots)));
+        }
+        Shape::OnDemand => {
+            config.async_stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES_SMALL);
+            config.memory_reservation(16 << 20);
+            config.memory_reservation_for_growth(1 << 20);
+            config.memory_guard_size(64 << 10);
+            config.guard_before_linear_memory(false);
+            config.memory_may_move(true);
+            config.parallel_compilation(false);
+        }
+    }
+    if plan.profile == Profile::Pulley {
+        config.target(if usize::BITS == 64 { "pulley64" } else { "pulley32" })?;
+    }
+    Ok(config)
+}
+
+/// Only address space is reserved; memory comes with the guests that use it.
+fn pool(slots: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots);
+    pool.total_memories(slots);
+    pool.total_stacks(slots);
+    // Components bring several core instances and tables each: adapters, shims, and their parts if composed.
+    pool.total_core_instances(slots.saturating_mul(20));
+    pool.total_tables(slots.saturating_mul(4));
+    pool.max_tables_per_module(16);
+    pool.max_memories_per_module(16);
+    pool.table_elements(100_000);
+    pool.max_core_instance_size(16 << 20);
+    pool.max_component_instance_size(16 << 20);
+    // Warm slots keep this much, which saves a fresh instance most of its page faults.
+    pool.linear_memory_keep_resident(256 << 10);
+    pool.table_keep_resident(16 << 10);
+    pool.max_unused_warm_slots(32);
+    pool
+}

@@ -1,0 +1,353 @@
+//! From what the user typed to what the host takes. Tells every mistake at once.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use lattice_bus::{Credentials, TlsConfig};
+use lattice_core::text::parse_duration;
+use lattice_core::{Labels, LatticeId, OperatorId};
+use lattice_engine::ProfileChoice;
+use serde_json::json;
+
+use crate::args::Settings;
+
+/// The lattice of those who name none.
+const DEFAULT_LATTICE: &str = "default";
+/// Often enough that a dead host is missed within seconds, seldom enough that a thousand hosts are no load.
+const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(2);
+/// Three heartbeats: one lost message is not a lost host.
+const DEFAULT_LOST_AFTER: Duration = Duration::from_secs(6);
+/// As long as the default deadline of an invocation.
+const DEFAULT_GRACE: Duration = Duration::from_secs(30);
+
+/// Everything the host needs to know, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct HostConfig {
+    pub(crate) lattice: LatticeId,
+    pub(crate) nats: NatsSource,
+    pub(crate) jetstream_domain: Option<String>,
+    pub(crate) tls: TlsConfig,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) token_file: PathBuf,
+    pub(crate) trust_bundle: PathBuf,
+    pub(crate) operators: Vec<OperatorId>,
+    pub(crate) name: String,
+    pub(crate) labels: Labels,
+    pub(crate) engine_profile: ProfileChoice,
+    pub(crate) heartbeat: Duration,
+    pub(crate) lost_after: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log: String,
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// Where NATS is, and who to be there.
+#[derive(Debug, Clone)]
+pub(crate) enum NatsSource {
+    /// These servers.
+    Servers { urls: Vec<String>, credentials: Option<Credentials> },
+    /// A context of the `nats` CLI; the selected one when unnamed.
+    Context(Option<String>),
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Every mistake in a configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mistakes(Vec<String>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        writeln!(f, "{count} mistake{} in the configuration:", if count == 1 { "" } else { "s" })?;
+        self.0.iter().try_for_each(|mistake| writeln!(f, "  - {mistake}"))
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// What the machine says about itself, passed in so that deciding needs no I/O.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    pub(crate) name: String,
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+impl HostConfig {
+    /// Checks `settings` and fills in defaults. `operators_file` is the text of `<data-dir>/operators`, if there is one.
+    pub(crate) fn resolve(
+        settings: Settings,
+        machine: &Machine,
+        operators_file: impl FnOnce(&PathBuf) -> Option<String>,
+    ) -> Result<Self, Mistakes> {
+        let mut check = Checker::default();
+        let nats = check.nats(&settings);
+        let tls = check.tls(&settings);
+        let lattice = settings.lattice.as_deref().unwrap_or(DEFAULT_LATTICE);
+        let lattice = check.parse::<LatticeId>("lattice", lattice);
+        let data_dir = settings.data_dir.or_else(|| machine.data_dir.clone());
+        if data_dir.is_none() {
+            check.mistake("data-dir", "is not set, and this user has no home folder to put it in");
+        }
+        let data_dir = data_dir.unwrap_or_default();
+        let operators = check.operators(settings.operators, || operators_file(&data_dir));
+        let labels = check.labels(&settings.labels);
+        let profile = settings.engine_profile.as_deref().unwrap_or("auto");
+        let engine_profile = check.parse::<ProfileChoice>("engine-profile", profile);
+        let heartbeat = check.duration("heartbeat", settings.heartbeat.as_deref(), DEFAULT_HEARTBEAT);
+        let lost_after = check.duration("lost-after", settings.lost_after.as_deref(), DEFAULT_LOST_AFTER);
+        if lost_after < heartbeat * 2 {
+            check.mistake("lost-after", "must be at least two heartbeats, or one late message loses a host");
+        }
+        let grace = check.duration("grace", settings.grace.as_deref(), DEFAULT_GRACE);
+        let log_format = match settings.log_format.as_deref().unwrap_or("text") {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            other => {
+                check.mistake("log-format", &format!("is `{other}`, expected `text` or `json`"));
+                LogFormat::Text
+            }
+        };
+        let name = settings.name.unwrap_or_else(|| machine.name.clone());
+        if name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control) {
+            check.mistake("name", "must be 1 to 128 printable characters");
+        }
+        match (lattice, engine_profile) {
+            (Some(lattice), Some(engine_profile)) if check.0.is_empty() => Ok(Self {
+                lattice,
+                nats,
+                jetstream_domain: settings.jetstream_domain,
+                tls,
+                token_file: settings.token_file.unwrap_or_else(|| data_dir.join("host.jwt")),
+                trust_bundle: settings.trust_bundle.unwrap_or_else(|| data_dir.join("trust.jwt")),
+                data_dir,
+                operators,
+                name,
+                labels,
+                engine_profile,
+                heartbeat,
+                lost_after,
+                grace,
+                log_format,
+                log: settings.log.unwrap_or_else(|| "info".to_owned()),
+                ready_file: settings.ready_file,
+            }),
+            _ => Err(Mistakes(check.0)),
+        }
+    }
+
+    /// Puts what was said of TLS over what a `nats` context says.
+    pub(crate) fn tls_over(&self, tls: &mut TlsConfig) {
+        let own = &self.tls;
+        tls.ca = own.ca.clone().or(tls.ca.take());
+        tls.cert = own.cert.clone().or(tls.cert.take());
+        tls.key = own.key.clone().or(tls.key.take());
+        tls.required |= own.required;
+    }
+
+    /// The labels that the user gave, which enrolment has to grant.
+    pub(crate) fn own_labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().filter(|(key, _)| !matches!(*key, "arch" | "os"))
+    }
+
+    /// The configuration as JSON, for `--print-config`. Credentials are named, not shown.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        let nats = match &self.nats {
+            NatsSource::Servers { urls, credentials } => json!({
+                "servers": urls,
+                "credentials": match credentials {
+                    None => json!(null),
+                    Some(Credentials::File(path) | Credentials::SeedFile(path)) => json!(path),
+                    Some(_) => json!("[redacted]"),
+                },
+            }),
+            NatsSource::Context(name) => json!({ "context": name }),
+        };
+        json!({
+            "lattice": self.lattice,
+            "nats": nats,
+            "jetstream-domain": self.jetstream_domain,
+            "data-dir": self.data_dir,
+            "token-file": self.token_file,
+            "trust-bundle": self.trust_bundle,
+            "operators": self.operators,
+            "name": self.name,
+            "labels": self.labels,
+            "engine-profile": format!("{:?}", self.engine_profile).to_lowercase(),
+            "heartbeat-ms": u64::try_from(self.heartbeat.as_millis()).unwrap_or(u64::MAX),
+            "lost-after-ms": u64::try_from(self.lost_after.as_millis()).unwrap_or(u64::MAX),
+            "grace-ms": u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
+            "log-format": if self.log_format == LogFormat::Json { "json" } else { "text" },
+            "log": self.log,
+            "ready-file": self.ready_file,
+        })
+    }
+}
+
+/// Collects mistakes.
+#[derive(Default)]
+struct Checker(Vec<String>);
+
+impl Checker {
+    fn mistake(&mut self, key: &str, what: &str) {
+        self.0.push(format!("`{key}` {what}"));
+    }
+
+    fn parse<T: FromStr>(&mut self, key: &str, text: &str) -> Option<T>
+    where
+        T::Err: fmt::Display,
+    {
+        text.parse().map_err(|error| self.mistake(key, &format!("is wrong: {error}"))).ok()
+    }
+
+    fn duration(&mut self, key: &str, text: Option<&str>, default: Duration) -> Duration {
+        let Some(text) = text else { return default };
+        match parse_duration(text) {
+            Ok(Duration::ZERO) => {
+                self.mistake(key, "must be longer than nothing");
+                default
+            }
+            Ok(duration) if duration > Duration::from_secs(86_400) => {
+                self.mistake(key, "must be at most a day");
+                default
+            }
+            Ok(duration) => duration,
+            Err(error) => {
+                self.mistake(key, &format!("is wrong: {error}"));
+                default
+            }
+        }
+    }
+
+    fn nats(&mut self, settings: &Settings) -> NatsSource {
+        let credentials = match (&settings.nats_creds, &settings.nats_nkey) {
+            (Some(_), Some(_)) => {
+                self.mistake("nats-nkey", "cannot stand beside `nats-creds`: choose one");
+                None
+            }
+            (Some(creds), None) => Some(Credentials::File(creds.clone())),
+            (None, Some(nkey)) => Some(Credentials::SeedFile(nkey.clone())),
+            (None, None) => None,
+        };
+        if let Some(context) = &settings.nats_context {
+            if !settings.nats_url.is_empty() || credentials.is_some() {
+                self.mistake("nats-context", "cannot stand beside `nats-url`, `nats-creds` or `nats-nkey`: it has its own");
+            }
+            return NatsSource::Context((context != "-").then(|| context.clone()));
+        }
+        let urls = match settings.nats_url.as_slice() {
+            [] => vec![lattice_bus::LOCAL_SERVER.to_owned()],
+            urls => urls.to_vec(),
+        };
+        NatsSource::Servers { urls, credentials }
+    }
+
+    fn tls(&mut self, settings: &Settings) -> TlsConfig {
+        if settings.tls_cert.is_some() != settings.tls_key.is_some() {
+            self.mistake("tls-cert", "and `tls-key` need each other");
+        }
+        TlsConfig {
+            ca: settings.tls_ca.clone(),
+            cert: settings.tls_cert.clone(),
+            key: settings.tls_key.clone(),
+            required: settings.tls_required.unwrap_or(false),
+            ..TlsConfig::default()
+        }
+    }
+
+    fn operators(&mut self, typed: Vec<String>, file: impl FnOnce() -> Option<String>) -> Vec<OperatorId> {
+        let texts = if typed.is_empty() {
+            file().unwrap_or_default().lines().map(str::trim).map(str::to_owned).collect()
+        } else {
+            typed
+        };
+        let operators: Vec<_> = texts
+            .iter()
+            .filter(|text| !text.is_empty() && !text.starts_with('#'))
+            .filter_map(|text| self.parse::<OperatorId>("operators", text))
+            .collect();
+        if operators.is_empty() && self.0.is_empty() {
+            self.mistake(
+                "operators",
+                "are not set: a host trusts nobody by itself; `lattice key list` shows your operator's key (`O…`)",
+            );
+        }
+        operators
+    }
+
+    fn labels(&mut self, texts: &[String]) -> Labels {
+        let own = [format!("arch={}", std::env::consts::ARCH), format!("os={}", std::env::consts::OS)];
+        let mut labels = Labels::default();
+        for text in own.iter().chain(texts) {
+            let Some((key, value)) = text.split_once('=') else {
+                self.mistake("label", &format!("`{text}` is not `key=value`"));
+                continue;
+            };
+            if let Err(error) = labels.insert(key.trim(), value.trim()) {
+                self.mistake("label", &format!("`{text}` is wrong: {error}"));
+            }
+        }
+        labels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nkeys::KeyPair;
+
+    fn machine() -> Machine {
+        Machine { name: "box".to_owned(), data_dir: Some(PathBuf::from("/data")) }
+    }
+
+    fn settings(toml: &str) -> Settings {
+        toml::from_str(toml).expect("parses")
+    }
+
+    #[test]
+    fn an_operator_is_all_that_has_to_be_said() {
+        let operator = KeyPair::new_operator().public_key();
+        let config = HostConfig::resolve(Settings::default(), &machine(), |dir| {
+            assert_eq!(dir, &PathBuf::from("/data"));
+            Some(format!("# ours\n{operator}\n\n"))
+        })
+        .expect("is good");
+        assert_eq!(config.lattice.as_str(), "default");
+        assert_eq!(config.operators.len(), 1);
+        assert_eq!(config.name, "box");
+        assert_eq!(config.labels.get("arch"), Some(std::env::consts::ARCH));
+        assert_eq!(config.token_file, PathBuf::from("/data/host.jwt"));
+        assert_eq!(config.to_json()["grace-ms"], 30_000);
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let settings = settings(
+            "lattice = 'No Good'\noperators = ['OABC']\nlabels = ['zone']\nheartbeat = '5'\ngrace = '0s'\nlog-format = 'xml'\n\
+             engine-profile = 'turbo'\ntls-cert = 'c.pem'\nnats-creds = 'a'\nnats-nkey = 'b'\nnats-context = 'prod'\nname = ''\n\
+             lost-after = '3s'",
+        );
+        let mistakes = HostConfig::resolve(settings, &machine(), |_| None).expect_err("many mistakes");
+        for key in ["lattice", "operators", "label", "heartbeat", "grace", "log-format", "engine-profile", "tls-cert", "nats-nkey", "name"]
+        {
+            assert!(mistakes.0.iter().any(|mistake| mistake.starts_with(&format!("`{key}`"))), "{key}: {mistakes}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_trusts_nobody_is_told_what_to_set() {
+        let mistakes = HostConfig::resolve(Settings::default(), &machine(), |_| None).expect_err("no operator");
+        assert_eq!(mistakes.0.len(), 1);
+        assert!(mistakes.0[0].contains("O…"), "{mistakes}");
+    }
+}

@@ -1,0 +1,244 @@
+//! `lattice-host`: one host of a lattice as a process. Reads settings, starts logging and a [`Node`], waits for a signal, drains.
+
+mod args;
+mod config;
+mod identity;
+mod ready;
+mod telemetry;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use etcetera::BaseStrategy as _;
+use lattice_bus::{Bus, BusConfig, NatsContexts};
+use lattice_core::MemberId;
+use lattice_core::token::nats::Permissions;
+use lattice_engine::EngineConfig;
+use lattice_mesh::JoinError;
+use lattice_node::{Node, NodeConfig, StartError};
+use nkeys::KeyPair;
+use tracing::{error, info, warn};
+
+use crate::args::{Args, Settings};
+use crate::config::{HostConfig, Machine, NatsSource};
+use crate::ready::{ReadyFile, notify_service_manager};
+
+/// How a run ends. The numbers are documented in `--help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    Drained = 0,
+    Failed = 1,
+    BadConfig = 2,
+    NotEnrolled = 4,
+    CutOff = 5,
+}
+
+/// A host that started before NATS goes on asking for it this long; a service manager starts it again then.
+const NATS_PATIENCE: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let config = match read_config(&args) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("lattice-host: {error:#}");
+            return ExitCode::from(Exit::BadConfig as u8);
+        }
+    };
+    if args.print_config {
+        println!("{:#}", config.to_json());
+        return ExitCode::from(Exit::Drained as u8);
+    }
+    let exit = telemetry::start(config.log_format, &config.log)
+        .and_then(|()| tokio::runtime::Runtime::new().context("cannot start the runtime"))
+        .and_then(|runtime| {
+            let exit = runtime.block_on(run(&config, args.no_wait));
+            // Blocking work, such as a compilation, does not hold up the end.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            exit
+        });
+    let exit = exit.unwrap_or_else(|failure| {
+        error!("{failure:#}");
+        Exit::Failed
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn read_config(args: &Args) -> anyhow::Result<HostConfig> {
+    let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let machine = Machine {
+        name: sysinfo_name(),
+        data_dir: etcetera::choose_base_strategy().ok().map(|dirs| dirs.data_dir().join("lattice/host")),
+    };
+    let operators = |data_dir: &PathBuf| std::fs::read_to_string(data_dir.join("operators")).ok();
+    Ok(HostConfig::resolve(args.settings.clone().or(file), &machine, operators)?)
+}
+
+/// Runs the host until it is told to stop.
+async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
+    let key = identity::load_or_create(&config.data_dir)?;
+    let member: MemberId = key.public_key().parse()?;
+    let mut signals = Signals::listen()?;
+    let token = match identity::read_token(&config.token_file)? {
+        Some(token) => token,
+        None => {
+            tell_how_to_enrol(config, &member);
+            if no_wait {
+                return Ok(Exit::NotEnrolled);
+            }
+            tokio::select! {
+                token = identity::wait_for_token(&config.token_file) => token?,
+                signal = signals.next() => {
+                    info!(signal, "stopped before it was enrolled");
+                    return Ok(Exit::NotEnrolled);
+                }
+            }
+        }
+    };
+    let connecting = connect(config, &member);
+    let bus = tokio::select! {
+        bus = connecting => bus?,
+        signal = signals.next() => {
+            info!(signal, "stopped before NATS was reached");
+            return Ok(Exit::Drained);
+        }
+    };
+    let node = match Node::start(node_config(config, key, token)?, bus.clone()).await {
+        Ok(node) => node,
+        Err(StartError::Join(refused @ (JoinError::Token(_) | JoinError::NoTrust | JoinError::Bundle(_) | JoinError::OtherKey { .. }))) => {
+            error!("{:#}", anyhow::Error::from(refused));
+            tell_how_to_enrol(config, &member);
+            return Ok(Exit::NotEnrolled);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let ready = config.ready_file.as_deref().map(|path| {
+        ReadyFile::write(path, node.id().as_str(), &node.incarnation().to_string())
+            .with_context(|| format!("cannot write the ready file {}", path.display()))
+    });
+    let _ready = ready.transpose()?;
+    notify_service_manager("READY=1");
+
+    tokio::select! {
+        signal = signals.next() => info!(signal, "stopping"),
+        () = node.ended() => info!("stopped by a command"),
+    }
+    notify_service_manager("STOPPING=1");
+    let stopped = tokio::select! {
+        stopped = node.stop(config.grace) => stopped,
+        signal = signals.next() => {
+            warn!(signal, "told twice: ending at once");
+            return Ok(Exit::CutOff);
+        }
+    };
+    bus.drain(Duration::from_secs(5)).await;
+    Ok(if stopped.cut_off == 0 { Exit::Drained } else { Exit::CutOff })
+}
+
+async fn connect(config: &HostConfig, member: &MemberId) -> anyhow::Result<Bus> {
+    let name = format!("lattice-host {}", config.name);
+    let mut bus = match &config.nats {
+        NatsSource::Servers { urls, credentials } => {
+            let mut bus = BusConfig::new(name).servers(urls);
+            bus.credentials.clone_from(credentials);
+            // Where the permissions that `lattice` writes for hosts let replies come back to.
+            bus.inbox_prefix = Some(Permissions::inbox_prefix(member));
+            bus
+        }
+        NatsSource::Context(context) => {
+            let dirs = etcetera::choose_base_strategy().context("no home folder, so no contexts of the `nats` CLI")?;
+            let contexts = NatsContexts::of_user(dirs.home_dir(), Some(&dirs.config_dir()));
+            let chosen = match context {
+                Some(context) => context.clone(),
+                None => contexts.selected()?.context("the `nats` CLI has no context selected: `nats context select`")?,
+            };
+            contexts.load(&chosen)?.into_config(name)
+        }
+    };
+    config.tls_over(&mut bus.tls);
+    if config.jetstream_domain.is_some() {
+        bus.jetstream_domain.clone_from(&config.jetstream_domain);
+    }
+    let servers = bus.servers.join(", ");
+    info!(%servers, "connecting to NATS");
+    Bus::connect(bus.patience(NATS_PATIENCE)).await.with_context(|| format!("cannot connect to NATS at {servers}"))
+}
+
+fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Result<NodeConfig> {
+    let bundle = match std::fs::read_to_string(&config.trust_bundle) {
+        Ok(bundle) => Some(bundle.trim().to_owned()),
+        // Only the first start needs it; then the data folder has it.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            let path = config.trust_bundle.display();
+            return Err(error).with_context(|| format!("cannot read the trust bundle {path}"));
+        }
+    };
+    let mut engine = EngineConfig::new(config.data_dir.join("compiled"));
+    engine.profile = config.engine_profile;
+    Ok(NodeConfig {
+        lattice: config.lattice.clone(),
+        key,
+        token,
+        trusted_operators: config.operators.clone(),
+        bundle,
+        data_dir: config.data_dir.clone(),
+        labels: config.labels.clone(),
+        name: config.name.clone(),
+        heartbeat: config.heartbeat,
+        lost_after: config.lost_after,
+        grace: config.grace,
+        engine,
+    })
+}
+
+/// Says exactly what to type, where the operator's key is.
+fn tell_how_to_enrol(config: &HostConfig, member: &MemberId) {
+    let labels: String = config.own_labels().map(|(key, value)| format!(" --label {key}={value}")).collect();
+    let token = config.token_file.display();
+    let name: String = config.name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    eprintln!(
+        "this host is not enrolled in the lattice `{}`. Where the issuer's key is, run\n\n    \
+         lattice key enroll {name} --key {member}{labels}\n\n\
+         and copy {name}/data/host.jwt from the folder that makes to {token} here",
+        config.lattice,
+    );
+}
+
+fn sysinfo_name() -> String {
+    sysinfo::System::host_name().unwrap_or_else(|_| "host".to_owned())
+}
+
+/// The signals that stop a host.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .context("cannot listen for SIGTERM")?,
+        })
+    }
+
+    /// The name of the next signal.
+    #[cfg(unix)]
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> &'static str {
+        let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C"
+    }
+}

@@ -1,0 +1,260 @@
+//! Starting, scaling, replacing and stopping an actor on this host.
+//!
+//! The order is the same for all of them, and is what makes a move lose nothing: ready first, then told, then drained.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lattice_control::{
+    ActorScale, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, ControlError, ErrorKind, ProgressSink,
+};
+use lattice_core::{ActorName, ActorSpec, Digest, Party};
+use lattice_engine::{ActorOptions, Compiled};
+use serde_json::json;
+use tokio::task::JoinError;
+use tracing::{info, warn};
+
+use super::{Hosted, refusal};
+use crate::events::names;
+use crate::grants::Source;
+use crate::linked::ActorLinks;
+use crate::shared::Shared;
+
+/// Most replicas of one actor on one host. More are a typing mistake: capacity grows by `concurrency` with each.
+const REPLICAS_MAX: u32 = 10_000;
+
+impl Shared {
+    /// Runs an actor. Returns when it is ready and the others have been told, or says why not.
+    ///
+    /// Withdrawn before that, nothing is left of it; withdrawn later, what was begun is finished.
+    pub(crate) async fn start_actor(
+        self: &Arc<Self>,
+        request: ActorStart,
+        progress: &ProgressSink,
+    ) -> Result<ActorStarted, ControlError> {
+        let ActorStart { spec, replicas } = request;
+        let name = spec.name.clone();
+        let outcome = self.try_start(spec, replicas, progress).await;
+        if let Err(error) = &outcome {
+            warn!(actor = %name, %error, "actor not started");
+            let data = json!({ "reason": error.message });
+            self.events.tell(names::ACTOR_START_FAILED, Some(Party::Actor(name).to_string()), data);
+        }
+        outcome
+    }
+
+    async fn try_start(
+        self: &Arc<Self>,
+        spec: ActorSpec,
+        replicas: u32,
+        progress: &ProgressSink,
+    ) -> Result<ActorStarted, ControlError> {
+        let started = Instant::now();
+        check_replicas(&spec.name, replicas)?;
+        self.check_takes_work()?;
+        self.check_placement(&spec)?;
+        let turn = self.actors.turns.take(&spec.name).await;
+        if let Some(hosted) = self.actors.get(&spec.name).filter(|hosted| is_same(&hosted.spec, &spec)) {
+            hosted.scale(replicas);
+            self.tell_others().await;
+            let took_ms = elapsed_ms(started);
+            return Ok(ActorStarted { status: hosted.status(), was_running: true, from_cache: true, took_ms });
+        }
+        let _shown = self.actors.show_starting(&spec);
+        let (compiled, from_cache) = self.load(&spec.digest, progress).await?;
+        progress.step(format!("linking `{}`", spec.name));
+        let hosted = Arc::new(self.build(spec, &compiled, replicas)?);
+        // From here on it is all or nothing: a withdrawn command must not leave it half told, or the old one half drained.
+        let (shared, progress) = (Arc::clone(self), progress.clone());
+        let switched = self.tasks.spawn_with("start an actor", async move {
+            let _turn = turn;
+            shared.check_takes_work()?;
+            shared.switch(&hosted, &progress).await;
+            Ok(hosted.status())
+        });
+        let status = join(switched.await)?;
+        Ok(ActorStarted { status, was_running: false, from_cache, took_ms: elapsed_ms(started) })
+    }
+
+    /// Puts a ready actor in its place, tells the others, and drains what was there before.
+    async fn switch(&self, hosted: &Arc<Hosted>, progress: &ProgressSink) {
+        let party = Party::Actor(hosted.spec.name.clone()).to_string();
+        let digest = hosted.spec.digest;
+        let before = self.actors.put(hosted);
+        self.tell_others().await;
+        let data = json!({ "digest": digest, "image": hosted.spec.image, "replicas": hosted.replicas() });
+        let Some(before) = before else {
+            info!(actor = %hosted.spec.name, %digest, replicas = hosted.replicas(), "actor started");
+            self.events.tell(names::ACTOR_STARTED, Some(party), data);
+            return;
+        };
+        progress.step(format!("draining the former `{}`", hosted.spec.name));
+        let drained = before.drain(self.grace).await;
+        self.actors.forget(&before);
+        info!(actor = %hosted.spec.name, %digest, before = %before.spec.digest, cancelled = drained.cancelled, "actor replaced");
+        self.events.tell(names::ACTOR_REPLACED, Some(party), data);
+    }
+
+    /// Changes how many replicas run here.
+    pub(crate) async fn scale_actor(&self, request: &ActorScale) -> Result<ActorStatus, ControlError> {
+        check_replicas(&request.actor, request.replicas)?;
+        let _turn = self.actors.turns.take(&request.actor).await;
+        let hosted = self.actor(&request.actor)?;
+        if hosted.replicas() != request.replicas {
+            hosted.scale(request.replicas);
+            self.tell_others().await;
+            info!(actor = %request.actor, replicas = request.replicas, "actor scaled");
+            let about = Party::Actor(request.actor.clone()).to_string();
+            self.events.tell(names::ACTOR_SCALED, Some(about), json!({ "replicas": request.replicas }));
+        }
+        Ok(hosted.status())
+    }
+
+    /// Tells the others that the actor is not here any more, finishes what is in flight, and stops it.
+    pub(crate) async fn stop_actor(
+        self: &Arc<Self>,
+        request: &ActorStop,
+        progress: &ProgressSink,
+    ) -> Result<ActorStopped, ControlError> {
+        let turn = self.actors.turns.take(&request.actor).await;
+        let hosted = self.actor(&request.actor)?;
+        progress.step(format!("draining `{}`", request.actor));
+        let (shared, grace) = (Arc::clone(self), Duration::from_millis(request.drain_ms));
+        let stopped = self.tasks.spawn_with("stop an actor", async move {
+            let _turn = turn;
+            hosted.set_leaving();
+            shared.tell_others().await;
+            let drained = hosted.drain(grace).await;
+            shared.actors.forget(&hosted);
+            shared.tell_others().await;
+            let actor = hosted.spec.name.clone();
+            info!(%actor, cancelled = drained.cancelled, "actor stopped");
+            let data = json!({ "cancelled": drained.cancelled });
+            shared.events.tell(names::ACTOR_STOPPED, Some(Party::Actor(actor.clone()).to_string()), data);
+            Ok(ActorStopped { actor, cancelled: drained.cancelled as u64 })
+        });
+        join(stopped.await)
+    }
+
+    /// The actor of that name on this host.
+    pub(crate) fn actor(&self, name: &ActorName) -> Result<Arc<Hosted>, ControlError> {
+        self.actors.get(name).ok_or_else(|| {
+            ControlError::not_found(format!("actor `{name}` does not run on this host"))
+                .with_help("`lattice get actors` shows where actors run")
+        })
+    }
+
+    /// Fetches and compiles a component; says whether this host had it already.
+    pub(crate) async fn load(
+        &self,
+        digest: &Digest,
+        progress: &ProgressSink,
+    ) -> Result<(Arc<Compiled>, bool), ControlError> {
+        progress.step(format!("fetching component {}", digest.short()));
+        let fetched = self.artifacts.fetch(digest).await.map_err(|error| refusal::from_fetch(&error))?;
+        progress.step(format!("compiling component {}", digest.short()));
+        let bytes: Bytes = fetched.bytes;
+        let compiled = self.engine.load(*digest, &bytes).await.map_err(|error| refusal::from_load(&error))?;
+        Ok((compiled, fetched.from_disk))
+    }
+
+    fn build(self: &Arc<Self>, spec: ActorSpec, compiled: &Arc<Compiled>, replicas: u32) -> Result<Hosted, ControlError> {
+        let source = self.source_of(&spec.name, compiled);
+        let view = self.member.links().current();
+        let grants = |interface: &lattice_core::VersionedInterface| source.granted(&view, interface);
+        let linked = Arc::new(ActorLinks::new(Arc::clone(self), source.clone()));
+        let engine = self
+            .engine
+            .actor(Arc::clone(compiled), options(&spec, replicas), &grants, linked)
+            .map_err(|error| refusal::from_start(&source.party, &error))?;
+        Ok(Hosted::new(spec, engine, replicas))
+    }
+
+    /// Who an actor is that runs this component under that name on this host.
+    pub(crate) fn source_of(&self, name: &ActorName, compiled: &Compiled) -> Source {
+        Source {
+            party: Party::Actor(name.clone()),
+            digest: compiled.digest(),
+            imports: compiled.shape().imports.iter().map(|import| import.interface.clone()).collect(),
+            host: self.labels(),
+        }
+    }
+
+    fn check_takes_work(&self) -> Result<(), ControlError> {
+        if !self.is_draining() {
+            return Ok(());
+        }
+        Err(ControlError::new(ErrorKind::Conflict, "this host is stopping and takes nothing new")
+            .with_help("place it on another host: `lattice get hosts`"))
+    }
+
+    fn check_placement(&self, spec: &ActorSpec) -> Result<(), ControlError> {
+        let labels = self.labels();
+        if labels.matches(&spec.placement) {
+            return Ok(());
+        }
+        let (actor, wanted) = (&spec.name, &spec.placement);
+        Err(ControlError::invalid(format!("actor `{actor}` wants a host with {wanted}; this one has {labels}"))
+            .with_help("`lattice get hosts -o wide` shows the labels that count: those that enrolment granted"))
+    }
+}
+
+fn check_replicas(actor: &ActorName, replicas: u32) -> Result<(), ControlError> {
+    match replicas {
+        0 => Err(ControlError::invalid(format!("actor `{actor}` cannot run with no replicas"))
+            .with_help(format!("to take it away: `lattice stop actor {actor}`"))),
+        1..=REPLICAS_MAX => Ok(()),
+        _ => Err(ControlError::invalid(format!("{replicas} replicas are more than {REPLICAS_MAX} on one host"))),
+    }
+}
+
+/// Whether two specs run the same. The image is only where the component came from; its digest says what it is.
+fn is_same(a: &ActorSpec, b: &ActorSpec) -> bool {
+    let image = String::new();
+    ActorSpec { image: image.clone(), ..a.clone() } == ActorSpec { image, ..b.clone() }
+}
+
+fn options(spec: &ActorSpec, replicas: u32) -> ActorOptions {
+    let mut options = ActorOptions::new(spec.name.clone());
+    options.limits = spec.limits.clone();
+    options.reuse = spec.reuse;
+    options.config = spec.config.clone();
+    options.replicas = replicas;
+    options
+}
+
+fn join<T>(outcome: Result<Result<T, ControlError>, JoinError>) -> Result<T, ControlError> {
+    outcome.unwrap_or_else(|error| Err(ControlError::internal(format!("the work on this host broke off: {error}"))))
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(component: &[u8], image: &str) -> ActorSpec {
+        ActorSpec::new("hello".parse().expect("a name"), Digest::of(component), image)
+    }
+
+    #[test]
+    fn the_same_component_from_another_place_is_the_same_actor() {
+        assert!(is_same(&spec(b"a", "file://a.wasm"), &spec(b"a", "oci://a")));
+        assert!(!is_same(&spec(b"a", "file://a.wasm"), &spec(b"b", "file://a.wasm")));
+        let mut other = spec(b"a", "file://a.wasm");
+        other.config.insert("place".to_owned(), "edge".to_owned());
+        assert!(!is_same(&spec(b"a", "file://a.wasm"), &other));
+    }
+
+    #[test]
+    fn no_replicas_is_a_stop_by_another_name_and_says_so() {
+        let name = "hello".parse().expect("a name");
+        let error = check_replicas(&name, 0).expect_err("refused");
+        assert!(error.help.expect("help").contains("lattice stop actor hello"));
+        assert!(check_replicas(&name, 1).is_ok());
+        assert!(check_replicas(&name, u32::MAX).is_err());
+    }
+}

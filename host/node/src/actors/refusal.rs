@@ -1,0 +1,63 @@
+//! Why an actor is not started, with the commands that would help. Pure.
+
+use std::collections::BTreeMap;
+
+use lattice_control::{ControlError, ErrorKind};
+use lattice_core::Party;
+use lattice_engine::{ImportProblemKind, InterfaceClass, LoadError, StartError};
+
+use crate::artifacts::FetchError;
+use crate::chain::chain;
+use crate::grants::link_command;
+
+/// Tells a refused start.
+pub(super) fn from_start(party: &Party, error: &StartError) -> ControlError {
+    let refused = ControlError::invalid(error.to_string());
+    let StartError::Imports { problems, .. } = error else { return refused };
+    let missing = problems.iter().filter_map(|problem| problem.missing_link());
+    let mut packages: BTreeMap<(String, bool), Vec<_>> = BTreeMap::new();
+    for (interface, class) in missing {
+        let package = format!("{}:{}", interface.id.namespace(), interface.id.package());
+        packages.entry((package, class == InterfaceClass::Bridge)).or_default().push((interface, class));
+    }
+    let mut commands: Vec<String> = packages
+        .into_iter()
+        .filter_map(|((package, _), imports)| match imports.as_slice() {
+            [(interface, class)] => Some(link_command(party, interface.id.as_str(), *class)),
+            // Several interfaces of one package come from one place nearly always.
+            [(_, class), ..] => Some(link_command(party, &package, *class)),
+            [] => None,
+        })
+        .collect();
+    if problems.iter().any(|problem| matches!(problem.kind, ImportProblemKind::FunctionNotGranted { .. })) {
+        commands.push(format!("lattice get links -o wide   # which functions {party} may use"));
+    }
+    match commands.is_empty() {
+        true => refused,
+        false => refused.with_help(commands.join("\n")),
+    }
+}
+
+/// Tells a component that does not load.
+pub(crate) fn from_load(error: &LoadError) -> ControlError {
+    let kind = match error {
+        LoadError::Crashed | LoadError::Concurrency(_) => ErrorKind::Internal,
+        _ => ErrorKind::Invalid,
+    };
+    ControlError::new(kind, chain(error))
+}
+
+/// Tells a component that cannot be had.
+pub(crate) fn from_fetch(error: &FetchError) -> ControlError {
+    let help = "start it from its file, which stores it: `lattice start actor NAME FILE`";
+    match error {
+        FetchError::NotFound(_) => ControlError::not_found(chain(error)).with_help(help),
+        FetchError::WrongDigest { .. } => {
+            ControlError::denied(chain(error)).with_help("somebody tampered with the artifact store; store the component again")
+        }
+        FetchError::TooLarge { .. } => ControlError::invalid(chain(error)),
+        FetchError::Store(_) => ControlError::new(ErrorKind::Unreachable, chain(error))
+            .with_help("`lattice doctor` looks at NATS and JetStream"),
+        FetchError::Disk(_) => ControlError::internal(chain(error)).with_help("is the host's disk full or read-only?"),
+    }
+}

@@ -1,0 +1,42 @@
+//! What a node needs to know before it starts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lattice_core::{Labels, LatticeId, OperatorId};
+use lattice_engine::EngineConfig;
+use nkeys::KeyPair;
+
+/// A host's settings, all of them checked by whoever read them.
+pub struct NodeConfig {
+    /// The lattice to join.
+    pub lattice: LatticeId,
+    /// The host's key (`N…`), with its seed.
+    pub key: KeyPair,
+    /// The token that enrolled it.
+    pub token: String,
+    /// Operators whose trust bundles count.
+    pub trusted_operators: Vec<OperatorId>,
+    /// A trust bundle for the first start, before any was seen on the lattice.
+    pub bundle: Option<String>,
+    /// Where the host keeps what must survive: link generations, components, compiled code.
+    pub data_dir: PathBuf,
+    /// What the host says of its machine. For placement, only `arch`, `os` and what the token grants count.
+    pub labels: Labels,
+    /// What people call it.
+    pub name: String,
+    /// How often it says that it is alive.
+    pub heartbeat: Duration,
+    /// After how long without a word it takes another member for lost.
+    pub lost_after: Duration,
+    /// How long work in flight may take to finish when an actor is replaced by another component.
+    pub grace: Duration,
+    /// How components are compiled and run.
+    pub engine: EngineConfig,
+}
+
+impl NodeConfig {
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.data_dir.join("blobs")
+    }
+}

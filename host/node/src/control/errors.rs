@@ -1,0 +1,44 @@
+//! Faults of the data plane, as the control interface tells them.
+
+use lattice_control::{ControlError, ErrorKind};
+use lattice_core::{Blame, Fault, FaultKind};
+
+/// Tells a failed invocation to whoever ordered it by hand.
+pub(super) fn from_fault(fault: &Fault) -> ControlError {
+    let kind = match fault.kind {
+        FaultKind::NotFound => ErrorKind::NotFound,
+        FaultKind::Denied => ErrorKind::Denied,
+        FaultKind::BadArguments | FaultKind::TooLarge => ErrorKind::Invalid,
+        FaultKind::Trap | FaultKind::LimitMemory => ErrorKind::Guest,
+        FaultKind::DeadlineExceeded => ErrorKind::Timeout,
+        FaultKind::Overloaded => ErrorKind::Overloaded,
+        FaultKind::NoResponders | FaultKind::NotHere | FaultKind::Draining | FaultKind::Unreachable => {
+            ErrorKind::Unreachable
+        }
+        _ if fault.blame == Blame::Guest => ErrorKind::Guest,
+        _ => ErrorKind::Internal,
+    };
+    ControlError::new(kind, fault.message.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_survives_so_that_exit_codes_are_right() {
+        let table = [
+            (FaultKind::NotFound, ErrorKind::NotFound),
+            (FaultKind::Denied, ErrorKind::Denied),
+            (FaultKind::BadArguments, ErrorKind::Invalid),
+            (FaultKind::Trap, ErrorKind::Guest),
+            (FaultKind::DeadlineExceeded, ErrorKind::Timeout),
+            (FaultKind::Overloaded, ErrorKind::Overloaded),
+            (FaultKind::NotHere, ErrorKind::Unreachable),
+            (FaultKind::Internal, ErrorKind::Internal),
+        ];
+        for (fault, expect) in table {
+            assert_eq!(from_fault(&Fault::new(fault, "x")).kind, expect, "{fault}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The control interface of this host: what each verb does here. Commands arrive authorised.
+
+mod doctor;
+mod errors;
+mod health;
+mod inspect;
+mod inventory;
+mod links;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use lattice_capability::CallContext;
+use lattice_control::{
+    ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, Call, CallReply,
+    ControlError, Doctor, DoctorReport, Handler, HostStop, HostStopping, Inventory, InventoryReply, Links, LinksReply,
+    MemberSummary, Ping, Placements, PlacementsReply, ProgressSink, ProviderStart, ProviderStarted, ProviderStop,
+    ProviderStopped,
+};
+use lattice_core::{LinkId, LinkLabel, Party, VersionedInterface};
+
+use crate::shared::Shared;
+
+/// Carries out commands on one node.
+pub(crate) struct NodeHandler {
+    shared: Arc<Shared>,
+}
+
+impl NodeHandler {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+#[async_trait]
+impl Handler for NodeHandler {
+    async fn ping(&self, _request: Ping) -> Result<MemberSummary, ControlError> {
+        Ok(inventory::summary(&self.shared))
+    }
+
+    async fn inventory(&self, _request: Inventory) -> Result<InventoryReply, ControlError> {
+        Ok(inventory::inventory(&self.shared))
+    }
+
+    async fn links(&self, request: Links) -> Result<LinksReply, ControlError> {
+        Ok(links::view(&self.shared, &request).await)
+    }
+
+    async fn placements(&self, request: Placements) -> Result<PlacementsReply, ControlError> {
+        Ok(inventory::placements(&self.shared, &request.party))
+    }
+
+    async fn doctor(&self, _request: Doctor) -> Result<DoctorReport, ControlError> {
+        Ok(health::check(&self.shared).await)
+    }
+
+    async fn host_stop(&self, request: HostStop, progress: ProgressSink) -> Result<HostStopping, ControlError> {
+        progress.step("draining this host");
+        // Drained in a task of its own: whoever ordered it may hang up, the host is on its way out all the same.
+        let (shared, grace) = (Arc::clone(&self.shared), Duration::from_millis(request.drain_ms));
+        let drained = self.shared.tasks.spawn_with("stop the host", async move {
+            let cut_off = shared.drain(grace).await;
+            shared.ended.send_replace(true);
+            cut_off
+        });
+        let cut_off = drained.await.map_err(|error| ControlError::internal(format!("the drain broke off: {error}")))?;
+        Ok(HostStopping { cancelled: cut_off as u64 })
+    }
+
+    async fn actor_start(&self, request: ActorStart, progress: ProgressSink) -> Result<ActorStarted, ControlError> {
+        self.shared.start_actor(request, &progress).await
+    }
+
+    async fn actor_scale(&self, request: ActorScale, _progress: ProgressSink) -> Result<ActorStatus, ControlError> {
+        self.shared.scale_actor(&request).await
+    }
+
+    async fn actor_stop(&self, request: ActorStop, progress: ProgressSink) -> Result<ActorStopped, ControlError> {
+        self.shared.stop_actor(&request, &progress).await
+    }
+
+    async fn actor_inspect(&self, request: ActorInspect, progress: ProgressSink) -> Result<ActorShape, ControlError> {
+        inspect::inspect(&self.shared, &request.target, &progress).await
+    }
+
+    async fn provider_start(
+        &self,
+        request: ProviderStart,
+        progress: ProgressSink,
+    ) -> Result<ProviderStarted, ControlError> {
+        self.shared.start_provider(request, &progress).await
+    }
+
+    async fn provider_stop(
+        &self,
+        request: ProviderStop,
+        progress: ProgressSink,
+    ) -> Result<ProviderStopped, ControlError> {
+        self.shared.stop_provider(&request, &progress).await
+    }
+
+    async fn call(&self, request: Call, progress: ProgressSink) -> Result<CallReply, ControlError> {
+        progress.step(format!("calling `{}`", request.actor));
+        let interface: VersionedInterface = request.interface.parse().map_err(|_| {
+            let help = format!("`lattice inspect {}` shows what it exports", request.actor);
+            ControlError::invalid(format!("`{}` is not an interface", request.interface)).with_help(help)
+        })?;
+        let entry = self.shared.actors.enter(&request.actor).ok_or_else(|| {
+            ControlError::not_found(format!("actor `{}` does not run on this host", request.actor))
+        })?;
+        let started = Instant::now();
+        let context = by_hand(&self.shared, &request, &interface, started);
+        let result = entry
+            .call_text(&interface, &request.function, &request.arguments, &context)
+            .await
+            .map_err(|fault| errors::from_fault(&fault))?;
+        Ok(CallReply { result, took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) })
+    }
+}
+
+/// The context of a call that no link grants: a person with a control key made it.
+fn by_hand(shared: &Shared, request: &Call, interface: &VersionedInterface, now: Instant) -> CallContext {
+    let source = Party::Actor(request.actor.clone());
+    CallContext {
+        deadline: now + Duration::from_millis(request.deadline_ms),
+        link: LinkId::new(shared.member.lattice(), &source, &(&interface.id).into(), &LinkLabel::default()),
+        source,
+        invocation: shared.invocations.next(),
+        trace: None,
+    }
+}

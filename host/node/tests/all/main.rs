@@ -1,0 +1,14 @@
+//! Hosts of a lattice in one process, over a real nats-server, running real guests.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod calls;
+mod commands;
+mod drain;
+mod faults;
+mod limits;
+mod links;
+mod messaging;
+mod serving;
+mod streams;
+mod support;

@@ -1,0 +1,224 @@
+//! What can be typed: flags that every command takes, and the commands.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use lattice_core::LatticeId;
+
+use crate::{app::App, commands, output::Format};
+
+/// Runs WebAssembly actors on any machine that NATS reaches, and moves them between machines while they run.
+#[derive(Debug, Parser)]
+#[command(name = "lattice", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 denied or not verified, 5 timeout, 6 conflict, 130 interrupted.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// How to print results
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    pub(crate) output: Format,
+    /// Which context to use, instead of the selected one (`lattice context ls`)
+    #[arg(long, global = true, env = "LATTICE_CONTEXT", value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Which lattice, instead of the context's
+    #[arg(long, global = true, env = "LATTICE_LATTICE", value_name = "ID")]
+    pub(crate) lattice: Option<LatticeId>,
+    /// NATS servers, separated by commas
+    #[arg(long, global = true, env = "LATTICE_NATS_URL", value_name = "URL")]
+    pub(crate) nats_url: Option<String>,
+    /// NATS credentials file
+    #[arg(long, global = true, env = "LATTICE_CREDS", value_name = "FILE")]
+    pub(crate) creds: Option<PathBuf>,
+    /// A context of the `nats` CLI to take the connection from
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) nats_context: Option<String>,
+    /// How long the whole command may take
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub(crate) timeout: Duration,
+    /// Shows what goes on underneath; twice for more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to colour the output; NO_COLOR and CLICOLOR_FORCE are heeded too
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) color: Color,
+}
+
+/// When to colour the output.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Makes it so for the whole process.
+    pub(crate) fn write_global(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Up(commands::up::Up),
+    Down(commands::down::Down),
+    Get(commands::get::Get),
+    Describe(commands::describe::Describe),
+    Start(commands::start::Start),
+    Stop(commands::stop::Stop),
+    Scale(commands::scale::Scale),
+    Move(commands::relocate::Move),
+    Link(commands::link::Link),
+    Key(commands::key::Key),
+    Inspect(commands::inspect::Inspect),
+    Call(commands::call::Call),
+    Doctor(commands::doctor::Doctor),
+    Context(commands::context::Context),
+    Completion(commands::completion::Completion),
+    Version(commands::version::Version),
+}
+
+impl Command {
+    /// Whether the command ends gracefully by itself on Ctrl-C.
+    pub(crate) fn handles_interrupts(&self) -> bool {
+        matches!(self, Self::Up(_) | Self::Get(_))
+    }
+
+    /// Carries the command out.
+    pub(crate) async fn run(self, app: &App) -> anyhow::Result<()> {
+        match self {
+            Self::Up(command) => command.run(app).await,
+            Self::Down(command) => command.run(app).await,
+            Self::Get(command) => command.run(app).await,
+            Self::Describe(command) => command.run(app).await,
+            Self::Start(command) => command.run(app).await,
+            Self::Stop(command) => command.run(app).await,
+            Self::Scale(command) => command.run(app).await,
+            Self::Move(command) => command.run(app).await,
+            Self::Link(command) => command.run(app).await,
+            Self::Key(command) => command.run(app).await,
+            Self::Inspect(command) => command.run(app).await,
+            Self::Call(command) => command.run(app).await,
+            Self::Doctor(command) => command.run(app).await,
+            Self::Context(command) => command.run(app),
+            Self::Completion(command) => command.run(),
+            Self::Version(command) => command.run(app).await,
+        }
+    }
+}
+
+/// Reads `30s`, `1h30m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    lattice_core::text::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Reads `key=value`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some(("", _)) | None => Err("write key=value".to_owned()),
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_put_together_well() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_people_type_is_understood() {
+        for line in [
+            "up",
+            "up --detached --name cloud --label zone=eu --host edge:zone=garage --nats-port 4222",
+            "down --grace 5s",
+            "get hosts",
+            "get actor hello -o json -w",
+            "get links -o wide",
+            "describe host cloud",
+            "start actor hello ./hello.wasm --replicas 3 --label zone=eu --config greeting=hi --limit memory=64MiB --reuse 200",
+            "start actor hello file:///hello.wasm --host cloud",
+            "start provider http http-server --config address=127.0.0.1:8080",
+            "stop actor hello --drain 5s",
+            "stop host edge",
+            "scale hello 6 --label zone=eu",
+            "move hello --from cloud --to edge",
+            "link put http wasi:http/incoming-handler hello --config path=/",
+            "link put actor/counter wasi:keyvalue provider/kv --function get --function set --expires 30d --label second",
+            "link del actor/counter wasi:keyvalue",
+            "link del lnk:default/actor/counter/wasi:keyvalue/default",
+            "link get",
+            "link verify --file -",
+            "key gen host --out h.seed",
+            "key show",
+            "key enroll edge --label zone=edge --out /tmp/edge",
+            "key provider-creds redis",
+            "key revoke edge",
+            "inspect hello.wasm",
+            "call pong demo:pong/pong.ping \"hi\" -3",
+            "call pong demo:pong/pong.ping [1,2] --json",
+            "doctor -o yaml",
+            "context use local",
+            "completion bash",
+            "version",
+            "-v --timeout 2m --nats-url nats://a:1,nats://b:2 --creds c.creds get hosts",
+        ] {
+            let words = std::iter::once("lattice").chain(line.split(' '));
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors() {
+        for line in [
+            "",
+            "get",
+            "get things",
+            "start actor",
+            "start actor Hello x.wasm",
+            "start actor hello x.wasm --replicas -1",
+            "start actor hello x.wasm --label zone",
+            "start actor hello x.wasm --host a --label b=c",
+            "start actor hello x.wasm --reuse sometimes",
+            "scale hello many",
+            "move hello --to edge",
+            "link put a b",
+            "link put actor/a not-an-interface provider/b",
+            "link put actor/a wasi:keyvalue provider/b --expires soon",
+            "key enroll edge --key SNOPE",
+            "up --host Edge",
+            "up --host edge:zone",
+            "get hosts -o xml",
+            "get hosts --timeout 5",
+        ] {
+            let words = std::iter::once("lattice").chain(line.split(' ').filter(|word| !word.is_empty()));
+            let error = Cli::try_parse_from(words).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `lattice key enroll`
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use lattice_core::{
+    EntityName, HostId, MemberId,
+    token::{self, Draft, HostGrant, Validity},
+};
+use nkeys::KeyPair;
+use serde::Serialize;
+
+use super::super::up::to_labels;
+use crate::{
+    app::App,
+    args::{duration, pair},
+    enrolment::{self, Enrolment},
+    files::{self, Privacy},
+    output::{Document, note},
+    permissions,
+    session::now,
+    trust_root::load_or_create_key,
+};
+
+/// Enrols a host: makes a folder with all it needs to join, for `lattice-host --config FOLDER/lattice-host.toml`
+#[derive(Args, Debug)]
+pub(super) struct Enroll {
+    /// What to call the host
+    name: EntityName,
+    /// The host's own key (N…), as it printed it; without it a key is made here, and its seed is in the folder
+    #[arg(long, value_name = "KEY")]
+    key: Option<HostId>,
+    /// A label the host may carry; may be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+    labels: Vec<(String, String)>,
+    /// How long the enrolment lasts
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30d")]
+    expires: Duration,
+    /// Subjects that messaging providers on the host may use; may be repeated
+    #[arg(long = "messaging-subject", value_name = "SUBJECT", default_value = ">")]
+    messaging: Vec<String>,
+    /// The folder to make [default: the name]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Enrolled {
+    name: EntityName,
+    host: HostId,
+    folder: PathBuf,
+    config: PathBuf,
+}
+
+impl Enroll {
+    pub(super) fn run(self, app: &App) -> Result<()> {
+        let context = app.context()?;
+        let enrolment = Enrolment::open(&context)?;
+        let folder = self.out.unwrap_or_else(|| PathBuf::from(self.name.as_str()));
+        let folder = std::path::absolute(&folder).with_context(|| format!("{} is no path", folder.display()))?;
+        let data = folder.join("data");
+        files::create_private_dir(&data)?;
+        let host = match self.key {
+            Some(host) => host,
+            None => load_or_create_key(&data.join("host.seed"), KeyPair::new_server)?.public_key().parse()?,
+        };
+        let member = MemberId::from(&host);
+        let labels = to_labels(self.labels)?;
+        let until = now().after(self.expires);
+        let allowed = permissions::host(&context.lattice, &member, &self.messaging);
+        let user = enrolment.write_nats_user(&folder.join("nats.creds"), &format!("host {}", self.name), allowed, until)?;
+        let body = HostGrant { labels: labels.clone(), user, ..HostGrant::default() };
+        let validity = Validity::lasting(now(), self.expires);
+        let draft = Draft { subject: host.to_string(), lattice: context.lattice.clone(), validity, body };
+        let token = token::sign(&enrolment.issuer, &draft)?;
+        files::write_atomically(&data.join("host.jwt"), token.as_bytes(), Privacy::Secret)?;
+
+        let mut settings = enrolment::connection_settings(&context, user_file(&folder, &enrolment));
+        settings.push(("name", self.name.as_str().into()));
+        settings.push(("data-dir", data.to_string_lossy().as_ref().into()));
+        let mut text = enrolment::to_toml(&settings);
+        if !labels.is_empty() {
+            text.push_str("\n[labels]\n");
+            let labels: Vec<_> = labels.iter().map(|(key, value)| (format!("{}", serde_json::Value::from(key)), value.into())).collect();
+            let labels: Vec<(&str, _)> = labels.iter().map(|(key, value): &(String, serde_json::Value)| (key.as_str(), value.clone())).collect();
+            text.push_str(&enrolment::to_toml(&labels));
+        }
+        let config = folder.join("lattice-host.toml");
+        files::write_atomically(&config, text.as_bytes(), Privacy::Plain)?;
+        note(format_args!("start it with: lattice-host --config {}", config.display()));
+        let text = format!("host/{} enrolled as {host} until {until}", self.name);
+        let name = format!("host/{}", self.name);
+        app.print(&Document::single("Enrolment", name, &Enrolled { name: self.name, host, folder, config }, text)?)
+    }
+}
+
+/// The credentials the host uses: its own when we can make NATS users here, else those of whoever runs NATS.
+fn user_file(folder: &std::path::Path, enrolment: &Enrolment) -> Option<PathBuf> {
+    enrolment.nats_account.is_some().then(|| folder.join("nats.creds"))
+}

@@ -1,0 +1,66 @@
+//! `lattice`: starts, links, scales, moves and shows what runs on a lattice.
+//!
+//! A command is parsed ([`args`]), carried out ([`commands`]) and printed ([`output`]). It returns when the work is done or
+//! has failed, and its exit code says which.
+
+mod actor_spec;
+mod app;
+mod bundle;
+mod component;
+mod doctor;
+mod enrolment;
+mod args;
+mod commands;
+mod context;
+mod failure;
+mod files;
+mod home;
+mod output;
+mod permissions;
+mod resolve;
+mod session;
+mod trust_root;
+mod up;
+mod views;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Prints help and version to stdout and ends with 0, mistakes to stderr and ends with 2.
+        Err(error) => error.exit(),
+    };
+    cli.global.color.write_global();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ExitCode::from(failure::report(&error) as u8),
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let app = app::App::new(&cli.global)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let handles_interrupts = cli.command.handles_interrupts();
+    let outcome = runtime.block_on(async {
+        let work = cli.command.run(&app);
+        if handles_interrupts {
+            return work.await;
+        }
+        tokio::select! {
+            outcome = work => outcome,
+            _ = tokio::signal::ctrl_c() => Err(failure::Failure::interrupted()
+                .because("what a host was already told to do goes on there")
+                .help("`lattice get actors` shows how far it came")
+                .into()),
+        }
+    });
+    // A name look-up that hangs in a thread of its own must not keep us from ending.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,81 @@
+//! What is going on, told on stderr: a spinner on a terminal, plain lines elsewhere.
+
+use std::{
+    io::IsTerminal,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lattice_control::Progress;
+
+/// Says something in passing.
+pub(crate) fn note(text: impl std::fmt::Display) {
+    anstream::eprintln!("{text}");
+}
+
+/// Says something that somebody should know.
+pub(crate) fn warn(text: impl std::fmt::Display) {
+    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+    anstream::eprintln!("{yellow}warning:{yellow:#} {text}");
+}
+
+/// Tells the progress of one piece of work, and leaves nothing behind when it is done.
+pub(crate) struct Narrator {
+    bar: Option<ProgressBar>,
+    last: String,
+}
+
+impl Narrator {
+    /// Starts to tell.
+    pub(crate) fn new() -> Self {
+        // Also false when the user asked for no escapes, which is what a spinner is made of.
+        let draws = std::io::stderr().is_terminal() && anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        let bar = draws.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(ProgressStyle::default_spinner());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { bar, last: String::new() }
+    }
+
+    /// Tells a step. The same step twice is told once.
+    pub(crate) fn step(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        if text == self.last {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => bar.set_message(text.clone()),
+            None => note(format_args!("  {text}")),
+        }
+        self.last = text;
+    }
+
+    /// Tells what a host says it is doing.
+    pub(crate) fn progress(&mut self, who: &str, progress: &Progress) {
+        let count = match (progress.done, progress.total) {
+            (Some(done), Some(total)) => format!(" ({done} of {total})"),
+            (Some(done), None) => format!(" ({done})"),
+            _ => String::new(),
+        };
+        self.step(format!("{who}: {}{count}", progress.message));
+    }
+}
+
+impl Narrator {
+    /// Like [`Narrator::progress`], for work that goes on in several places at once.
+    pub(crate) fn tell(narrator: &Mutex<Self>, who: &str, progress: &Progress) {
+        // A panic while it was held cannot have harmed a spinner.
+        narrator.lock().unwrap_or_else(PoisonError::into_inner).progress(who, progress);
+    }
+}
+
+impl Drop for Narrator {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Every listing in every format, compared with files. After an intended change: `UPDATE_GOLDEN=1 cargo test -p lattice-cli`.
+
+use lattice_control::*;
+use lattice_core::{
+    ActorSpec, Digest, FunctionSet, Incarnation, IssuerId, LatticeId, LinkId, MemberId, ProviderSpec, UnixSeconds,
+    presence::{MemberKind, MemberState},
+};
+use nkeys::{KeyPair, KeyPairType};
+
+use super::{ActorView, ProviderView, actors, gather_links, hosts, links, placed, providers, relocated};
+use crate::output::{Document, Format};
+
+const NOW: UnixSeconds = UnixSeconds::new(1_800_000_000);
+
+fn member(seed: u8) -> MemberId {
+    let key = KeyPair::new_from_raw(KeyPairType::Server, [seed; 32]).expect("32 bytes make a key");
+    key.public_key().parse().expect("a server key")
+}
+
+fn issuer() -> IssuerId {
+    let key = KeyPair::new_from_raw(KeyPairType::Account, [9; 32]).expect("32 bytes make a key");
+    key.public_key().parse().expect("an issuer")
+}
+
+fn summary(seed: u8, name: &str, labels: &str) -> MemberSummary {
+    MemberSummary {
+        member: member(seed),
+        incarnation: Incarnation::from(u64::from(seed)),
+        name: name.to_owned(),
+        kind: MemberKind::Host,
+        state: MemberState::Ready,
+        labels: labels.parse().expect("labels"),
+        version: "0.1.0".to_owned(),
+        started_at: UnixSeconds::new(NOW.get() - 3725),
+        actors: 1,
+        providers: 0,
+        sees: vec![member(1), member(2)],
+        token: "a.b.c".to_owned(),
+    }
+}
+
+fn status(name: &str, replicas: u32, state: ActorState) -> ActorStatus {
+    ActorStatus {
+        spec: ActorSpec::new(name.parse().expect("a name"), Digest::of(name.as_bytes()), format!("file:///{name}.wasm")),
+        state,
+        replicas,
+        in_flight: 1,
+        capacity: 128,
+        served: 1200,
+        failed: 3,
+        ready_since: Some(NOW),
+    }
+}
+
+fn inventories() -> Vec<InventoryReply> {
+    let inventory = |summary, actors, providers| InventoryReply { summary, actors, providers, facts: Default::default() };
+    let http = ProviderStatus {
+        spec: ProviderSpec::new("http".parse().expect("a name"), "http-server".parse().expect("a kind")),
+        state: ProviderState::Ready,
+        detail: None,
+        endpoints: vec!["http://127.0.0.1:8080".to_owned()],
+        links: 2,
+    };
+    let kv = ProviderStatus {
+        spec: ProviderSpec::new("kv".parse().expect("a name"), "keyvalue-redis".parse().expect("a kind")),
+        state: ProviderState::Degraded,
+        detail: Some("cannot reach redis://127.0.0.1:6379".to_owned()),
+        endpoints: vec![],
+        links: 0,
+    };
+    vec![
+        inventory(
+            summary(1, "cloud", "zone=eu,arch=x86_64"),
+            vec![status("hello", 2, ActorState::Ready), status("counter", 1, ActorState::Ready)],
+            vec![http],
+        ),
+        inventory(summary(2, "edge", ""), vec![status("hello", 1, ActorState::Draining)], vec![kv]),
+    ]
+}
+
+fn link_replies() -> Vec<(MemberSummary, LinksReply)> {
+    let lattice: LatticeId = "default".parse().expect("a lattice id");
+    let link = |source: &str, interface: &str, target: &str, generation| LinkStatus {
+        id: LinkId::new(
+            &lattice,
+            &source.parse().expect("a party"),
+            &interface.parse().expect("a pattern"),
+            &"default".parse().expect("a label"),
+        ),
+        generation,
+        source: source.parse().expect("a party"),
+        interface: interface.parse().expect("a pattern"),
+        label: "default".parse().expect("a label"),
+        target: target.parse().expect("a party"),
+        functions: FunctionSet::All,
+        issuer: issuer(),
+        issued_at: NOW,
+        expires_at: UnixSeconds::new(NOW.get() + 86_400 * 30),
+        problem: None,
+    };
+    let everywhere = link("provider/http", "wasi:http/incoming-handler", "actor/hello", 1);
+    let newer = link("actor/counter", "wasi:keyvalue", "provider/kv", 4);
+    let mut older = newer.clone();
+    older.generation = 3;
+    let mut hampered = link("provider/http", "wasi:http/handler", "actor/other", 1);
+    hampered.problem = Some("the path `no-slash` does not begin with `/`".to_owned());
+    let refused = RefusedLink {
+        key: newer.id.link_key(),
+        claimed: Some(newer.id.to_string()),
+        generation: Some(2),
+        code: "older-generation".to_owned(),
+        message: "generation 2 is older than 4, which was accepted before".to_owned(),
+        at: NOW,
+        digest: None,
+    };
+    let garbage = RefusedLink {
+        key: "ABC".to_owned(),
+        claimed: None,
+        code: "malformed".to_owned(),
+        message: "the token cannot be read: it has no signature".to_owned(),
+        ..refused.clone()
+    };
+    let reply = |active, refused| LinksReply { active, refused, high_water: None, trust_serial: 1 };
+    vec![
+        (
+            summary(1, "cloud", ""),
+            reply(vec![everywhere.clone(), newer, hampered], vec![refused.clone(), garbage]),
+        ),
+        (summary(2, "edge", ""), reply(vec![everywhere, older], vec![refused])),
+    ]
+}
+
+/// Compares every format with its file.
+fn check(name: &str, document: &Document) {
+    for (format, extension) in [
+        (Format::Table, "table"),
+        (Format::Wide, "wide"),
+        (Format::Json, "json"),
+        (Format::Yaml, "yaml"),
+        (Format::Name, "name"),
+    ] {
+        let text = document.render(format).expect("renders");
+        let path = format!("{}/src/views/golden/{name}.{extension}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, &text).expect("the golden files can be written");
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(text, expected, "{path} differs; if that is intended, run with UPDATE_GOLDEN=1");
+    }
+}
+
+#[test]
+fn hosts_are_listed() {
+    let mut provider = summary(3, "redis", "");
+    provider.kind = MemberKind::Provider;
+    let members = [provider, summary(2, "edge", ""), summary(1, "cloud", "zone=eu,arch=x86_64")];
+    check("hosts", &hosts(&members, NOW).expect("renders"));
+}
+
+#[test]
+fn actors_are_listed() {
+    check("actors", &actors(&ActorView::gather(&inventories())).expect("renders"));
+}
+
+#[test]
+fn providers_are_listed() {
+    check("providers", &providers(&ProviderView::gather(&inventories())).expect("renders"));
+}
+
+#[test]
+fn links_are_listed_with_what_every_member_makes_of_them() {
+    check("links", &links(&gather_links(&link_replies()), NOW).expect("renders"));
+}
+
+#[test]
+fn outcomes_are_told() {
+    let placement = |host: &str, seed, replicas| Placement { host: host.to_owned(), member: member(seed), replicas };
+    let actor = "hello".parse().expect("a name");
+    let outcome = Placed { placements: vec![placement("cloud", 1, 2), placement("edge", 2, 1)], changed: true };
+    check("placed", &placed(&actor, &outcome).expect("renders"));
+    let outcome =
+        Relocated { from: placement("cloud", 1, 2), to: placement("edge", 2, 2), cancelled: 1, took_ms: 812 };
+    check("moved", &relocated(&actor, &outcome).expect("renders"));
+}
+
+#[test]
+fn empty_lists_are_empty() {
+    check("no-actors", &actors(&[]).expect("renders"));
+}

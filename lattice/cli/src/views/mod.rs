@@ -1,0 +1,38 @@
+//! What members say, put together into what people ask for. Pure: fetches nothing, reads no clock.
+
+mod actors;
+#[cfg(test)]
+mod golden;
+mod hosts;
+mod inspect;
+mod links;
+mod outcomes;
+mod providers;
+
+use std::time::Duration;
+
+use lattice_core::UnixSeconds;
+
+pub(crate) use actors::{ActorView, actors};
+pub(crate) use hosts::hosts;
+pub(crate) use inspect::{InspectView, inspect};
+pub(crate) use links::{LinkView, gather as gather_links, links};
+pub(crate) use outcomes::{placed, relocated};
+pub(crate) use providers::{ProviderView, providers};
+
+/// How long ago something was, as people say it.
+fn age(since: UnixSeconds, now: UnixSeconds) -> String {
+    let age = now.since(since);
+    if age < Duration::from_secs(1) { "0s".to_owned() } else { lattice_core::text::format_duration(age) }
+}
+
+/// How long something still is, as people say it.
+fn remaining(until: UnixSeconds, now: UnixSeconds) -> String {
+    if until == UnixSeconds::MAX {
+        return "never".to_owned();
+    }
+    if until <= now {
+        return "expired".to_owned();
+    }
+    lattice_core::text::format_duration(until.since(now))
+}

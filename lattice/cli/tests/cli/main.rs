@@ -1,0 +1,8 @@
+//! The `lattice` program as people use it: run as a process, judged by its output and exit code.
+
+mod actors;
+mod fixture;
+mod keys;
+mod links;
+mod offline;
+mod tree;

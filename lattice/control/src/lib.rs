@@ -1,0 +1,35 @@
+//! The control interface: how hosts are told what to do, and how they answer with the truth.
+//!
+//! * A [`Command`] is typed; its reply is the *outcome* of the work, never "received".
+//! * [`ControlClient`] sends commands and signs those that change something; [`ControlServer`] authorises them and
+//!   hands them to a [`Handler`].
+//! * [`spread`](fn@spread) decides how many replicas go where. It is pure, as is everything that decides.
+
+mod assembly;
+mod client;
+mod error;
+mod event;
+mod handler;
+mod operations;
+mod progress;
+mod server;
+mod spread;
+mod state;
+mod verb;
+mod verbs;
+mod wire;
+
+pub use client::{CommandSigner, ControlClient, SignerError};
+pub use error::{ControlError, ErrorKind};
+pub use event::{EVENT_TYPE_PREFIX, Event};
+pub use handler::Handler;
+pub use operations::{Action, Place, Placed, Placement, Relocate, Relocated, Tell, plan};
+pub use progress::{Progress, ProgressSink};
+pub use server::{ControlServer, ServerConfig, TrustSource};
+pub use spread::{Candidate, NoHostMatches, spread};
+pub use state::{
+    ARTIFACT_BYTES_MAX, LinkDraft, LinkSigner, Signed, StoredLink, Upload, Verdict, Verdicts, artifact_name,
+    config_bucket, links_bucket, trust_bucket,
+};
+pub use verb::{UnknownVerb, Verb};
+pub use verbs::*;

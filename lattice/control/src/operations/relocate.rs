@@ -1,0 +1,130 @@
+//! Moving a service actor from one host to another while it serves: start there, ready, known to all, drain here, stop.
+
+use std::time::{Duration, Instant};
+
+use lattice_core::{ActorName, Party};
+use serde::Serialize;
+
+use super::{Placement, Tell};
+use crate::{
+    client::ControlClient,
+    error::{ControlError, ErrorKind},
+    progress::Progress,
+    verbs::{ActorScale, ActorStart, ActorStatus, ActorStop, Inventory, MemberSummary},
+};
+
+/// Asks to move an actor's replicas.
+#[derive(Clone, Debug)]
+pub struct Relocate {
+    /// Which actor.
+    pub actor: ActorName,
+    /// Away from here.
+    pub from: MemberSummary,
+    /// To there.
+    pub to: MemberSummary,
+    /// How long invocations in flight may take to finish.
+    pub drain: Duration,
+    /// How long each host may take.
+    pub within: Duration,
+}
+
+/// The actor has moved.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Relocated {
+    /// Where its replicas are now.
+    pub to: Placement,
+    /// Where they were.
+    pub from: Placement,
+    /// Invocations that did not finish within the drain, and were cancelled.
+    pub cancelled: u64,
+    /// How long it took in all.
+    pub took_ms: u64,
+}
+
+impl ControlClient {
+    /// Moves an actor. Until every member knows of the new place, the old one goes on serving.
+    ///
+    /// # Errors
+    /// `NotFound` when the actor is not there; `Conflict` when another of that name runs at the target. Whatever fails
+    /// before the old replicas drain leaves the actor where it was, and what was started for it is stopped again.
+    pub async fn relocate(&self, request: &Relocate, tell: Tell<'_>) -> Result<Relocated, ControlError> {
+        let started = Instant::now();
+        let Relocate { actor, from, to, .. } = request;
+        if from.member == to.member {
+            return Err(ControlError::invalid(format!("`{actor}` is to move from {} to itself", from.name)));
+        }
+        let here = self.status(from, actor).await?.ok_or_else(|| {
+            ControlError::not_found(format!("{} does not run `{actor}`", from.name))
+                .with_help("`lattice get actors` shows where it runs")
+        })?;
+        let there = self.status(to, actor).await?;
+        if let Some(there) = &there
+            && !super::is_same(&there.spec, &here.spec)
+        {
+            let message = format!("{} runs another `{actor}` ({})", to.name, there.digest().short());
+            return Err(ControlError::new(ErrorKind::Conflict, message)
+                .with_help(format!("stop that first: `lattice stop actor {actor} --host {}`", to.name)));
+        }
+        let before = there.as_ref().map_or(0, |there| there.replicas);
+        self.grow(request, &here, before, tell).await?;
+
+        let party = Party::Actor(actor.clone());
+        let members = self.members().await?;
+        tell(&to.name, Progress::step("ready; telling everybody"));
+        if let Err(error) = self.wait_until_seen(&members, &party, &to.member).await {
+            self.undo(request, before, tell).await;
+            return Err(error);
+        }
+        tell(&from.name, Progress::step("draining"));
+        let drain_ms = u64::try_from(request.drain.as_millis()).unwrap_or(u64::MAX);
+        let stop = ActorStop { actor: actor.clone(), drain_ms };
+        let stopped =
+            self.send(from, &stop, request.within + request.drain, |progress| tell(&from.name, progress)).await?;
+
+        Ok(Relocated {
+            to: Placement::on(to, before + here.replicas),
+            from: Placement::on(from, here.replicas),
+            cancelled: stopped.cancelled,
+            took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// What a host says of an actor, if it runs it.
+    async fn status(&self, host: &MemberSummary, actor: &ActorName) -> Result<Option<ActorStatus>, ControlError> {
+        let inventory = self.read(&host.member, &Inventory {}).await?;
+        Ok(inventory.actors.into_iter().find(|status| status.name() == actor))
+    }
+
+    async fn grow(
+        &self,
+        request: &Relocate,
+        here: &ActorStatus,
+        before: u32,
+        tell: Tell<'_>,
+    ) -> Result<(), ControlError> {
+        let to = &request.to;
+        let replicas = before + here.replicas;
+        let told = |progress| tell(&to.name, progress);
+        if before > 0 {
+            let scale = ActorScale { actor: request.actor.clone(), replicas };
+            return self.send(to, &scale, request.within, told).await.map(drop);
+        }
+        let start = ActorStart { spec: here.spec.clone(), replicas };
+        self.send(to, &start, request.within, told).await.map(drop)
+    }
+
+    /// Puts the target back to what it was. What fails here is told and no more: the error worth returning came first.
+    async fn undo(&self, request: &Relocate, before: u32, tell: Tell<'_>) {
+        let (to, actor) = (&request.to, request.actor.clone());
+        tell(&to.name, Progress::step("not everybody sees it: going back"));
+        let undone = if before > 0 {
+            self.send(to, &ActorScale { actor, replicas: before }, request.within, |_| {}).await.map(drop)
+        } else {
+            let drain_ms = u64::try_from(request.drain.as_millis()).unwrap_or(u64::MAX);
+            self.send(to, &ActorStop { actor, drain_ms }, request.within + request.drain, |_| {}).await.map(drop)
+        };
+        if let Err(error) = undone {
+            tell(&to.name, Progress::step(format!("could not be put back: {error}")));
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Every verb of the control interface: what is asked, what is answered. One family a file.
+
+mod actor;
+mod call;
+mod doctor;
+mod host;
+mod inspect;
+mod links;
+mod provider;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use actor::{ActorScale, ActorStart, ActorStarted, ActorState, ActorStatus, ActorStop, ActorStopped};
+pub use call::{Call, CallReply, TextEncoding};
+pub use doctor::{Check, CheckStatus, Doctor, DoctorReport};
+pub use host::{HostStop, HostStopping, Inventory, InventoryReply, MemberSummary, Ping, Placements, PlacementsReply};
+pub use inspect::{ActorInspect, ActorShape, FunctionShape, ImportClass, InspectTarget, InterfaceShape};
+pub use links::{LinkStatus, Links, LinksReply, RefusedLink};
+pub use provider::{ProviderStart, ProviderStarted, ProviderState, ProviderStatus, ProviderStop, ProviderStopped};
+
+use crate::verb::Verb;
+
+/// A typed request of the control interface, with the reply it is answered with.
+pub trait Command: Serialize + DeserializeOwned + Send + Sync {
+    /// What a member answers when the command succeeded.
+    type Reply: Serialize + DeserializeOwned + Send;
+    /// The verb it travels under.
+    const VERB: Verb;
+}

