@@ -79,14 +79,22 @@ impl Bench {
     /// What `lattice-bench` measures: a JSON line for each row.
     fn calls(&self) -> Result<Vec<Row>> {
         let mut program = Command::new(self.programs.join("lattice-bench"));
-        program.envs(self.environment.iter().cloned()).env("LATTICE_COMPONENTS_DIR", &self.components);
+        program
+            .envs(self.environment.iter().cloned())
+            .env("LATTICE_COMPONENTS_DIR", &self.components);
         let lines = shell::stdout_of(&mut program)?;
-        lines.lines().map(|line| serde_json::from_str(line).with_context(|| format!("cannot read {line:?}"))).collect()
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).with_context(|| format!("cannot read {line:?}")))
+            .collect()
     }
 
     fn component(&self, name: &str) -> Result<String> {
         let path = self.components.join(format!("{name}.wasm"));
-        path.into_os_string().into_string().ok().context("the components' path is not Unicode")
+        path.into_os_string()
+            .into_string()
+            .ok()
+            .context("the components' path is not Unicode")
     }
 
     /// A tool by the variable that names it, else by its name.

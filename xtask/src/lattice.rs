@@ -17,7 +17,12 @@ pub(crate) struct Lattice {
 impl Lattice {
     /// A lattice that keeps everything it writes below `home`.
     pub(crate) fn new(programs: &Path, environment: &[(&'static str, OsString)], home: &Path) -> Self {
-        Self { programs: programs.to_owned(), environment: environment.to_vec(), home: home.to_owned(), up: false }
+        Self {
+            programs: programs.to_owned(),
+            environment: environment.to_vec(),
+            home: home.to_owned(),
+            up: false,
+        }
     }
 
     /// Starts nats-server and hosts: `lattice up --detached` with these flags.
@@ -30,9 +35,19 @@ impl Lattice {
 
     /// Runs `lattice` with these words and returns what it printed.
     pub(crate) fn run(&self, words: &[&str]) -> Result<String> {
-        let output = self.command().args(words).stdin(Stdio::null()).output().context("cannot run lattice")?;
+        let output = self
+            .command()
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run lattice")?;
         if !output.status.success() {
-            bail!("`lattice {}` failed ({}):\n{}", words.join(" "), output.status, String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "`lattice {}` failed ({}):\n{}",
+                words.join(" "),
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(String::from_utf8(output.stdout)?)
     }
@@ -58,7 +73,9 @@ impl Lattice {
 
     fn command(&self) -> Command {
         let mut command = Command::new(self.programs.join("lattice"));
-        command.envs(self.environment.iter().cloned()).env("LATTICE_HOME", &self.home);
+        command
+            .envs(self.environment.iter().cloned())
+            .env("LATTICE_HOME", &self.home);
         command
     }
 }

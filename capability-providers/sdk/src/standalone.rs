@@ -85,7 +85,14 @@ impl Standalone {
             invoker: Arc::new(RemoteInvoker::new(Arc::clone(&member), spec.name.clone())),
             bus: bus.clone(),
         };
-        let provider = build(setup).await?;
+        let provider = match build(setup).await {
+            Ok(provider) => provider,
+            Err(error) => {
+                // Said in so many words, or the others would wait for it until it counts as lost.
+                member.leave(Duration::ZERO).await;
+                return Err(error.into());
+            }
+        };
         if tokio::time::timeout(LINKS_PATIENCE, member.links().caught_up())
             .await
             .is_err()

@@ -19,7 +19,10 @@ struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -33,7 +36,9 @@ impl Bare {
     /// Compiles and links the two.
     pub(crate) fn new(relay: &[u8], pong: &[u8]) -> Result<Self> {
         let mut config = Config::new();
-        config.epoch_interruption(true).allocation_strategy(wasmtime::InstanceAllocationStrategy::pooling());
+        config
+            .epoch_interruption(true)
+            .allocation_strategy(wasmtime::InstanceAllocationStrategy::pooling());
         let engine = Engine::new(&config).map_err(lift)?;
         let callee = callee(&engine, pong)?;
         let mut linker = linker(&engine)?;
@@ -50,7 +55,9 @@ impl Bare {
         linker
             .instance(PONG)
             .map_err(lift)?
-            .func_new_async("play", |_, _, _, _| Box::new(async { Err(wasmtime::format_err!("not measured")) }))
+            .func_new_async("play", |_, _, _, _| {
+                Box::new(async { Err(wasmtime::format_err!("not measured")) })
+            })
             .map_err(lift)?;
         let relay = Component::new(&engine, relay).map_err(lift)?;
         let relay = linker.instantiate_pre(&relay).map_err(lift)?;
@@ -61,11 +68,17 @@ impl Bare {
     pub(crate) async fn many(&self, calls: u32, message_bytes: u32) -> Result<u32> {
         let mut store = store(&self.engine);
         let instance = self.relay.instantiate_async(&mut store).await.map_err(lift)?;
-        let interface = instance.get_export_index(&mut store, None, "test:relay/relay@0.1.0").context("no relay interface")?;
-        let many = instance.get_export_index(&mut store, Some(&interface), "many").context("no function `many`")?;
+        let interface = instance
+            .get_export_index(&mut store, None, "test:relay/relay@0.1.0")
+            .context("no relay interface")?;
+        let many = instance
+            .get_export_index(&mut store, Some(&interface), "many")
+            .context("no function `many`")?;
         let many = instance.get_func(&mut store, many).context("`many` is no function")?;
         let mut results = [Val::U32(0)];
-        many.call_async(&mut store, &[Val::U32(calls), Val::U32(message_bytes)], &mut results).await.map_err(lift)?;
+        many.call_async(&mut store, &[Val::U32(calls), Val::U32(message_bytes)], &mut results)
+            .await
+            .map_err(lift)?;
         match results {
             [Val::U32(right)] => Ok(right),
             other => Err(anyhow!("`many` returned {other:?}")),
@@ -73,22 +86,30 @@ impl Bare {
     }
 }
 
-async fn serve(engine: &Engine, callee: &InstancePre<State>, params: &[Val], results: &mut [Val]) -> wasmtime::Result<()> {
+async fn serve(
+    engine: &Engine,
+    callee: &InstancePre<State>,
+    params: &[Val],
+    results: &mut [Val],
+) -> wasmtime::Result<()> {
     let mut store = store(engine);
     let instance = callee.instantiate_async(&mut store).await?;
     let interface = instance.get_export_index(&mut store, None, PONG);
     let ping = interface.and_then(|interface| instance.get_export_index(&mut store, Some(&interface), PING));
     let ping = ping.and_then(|ping| instance.get_func(&mut store, ping));
-    let Some(ping) = ping else { wasmtime::bail!("pong exports no `{PING}`") };
+    let Some(ping) = ping else {
+        wasmtime::bail!("pong exports no `{PING}`")
+    };
     ping.call_async(&mut store, params, results).await
 }
 
 fn callee(engine: &Engine, pong: &[u8]) -> Result<InstancePre<State>> {
     let mut linker = linker(engine)?;
     let mut config = linker.instance("wasi:config/store@0.2.0-rc.1").map_err(lift)?;
-    let nothing = |_: wasmtime::StoreContextMut<'_, State>, _: wasmtime::component::types::ComponentFunc, _: &[Val], _: &mut [Val]| {
-        Err(wasmtime::format_err!("not measured"))
-    };
+    let nothing = |_: wasmtime::StoreContextMut<'_, State>,
+                   _: wasmtime::component::types::ComponentFunc,
+                   _: &[Val],
+                   _: &mut [Val]| { Err(wasmtime::format_err!("not measured")) };
     config.func_new("get", nothing).map_err(lift)?;
     config.func_new("get-all", nothing).map_err(lift)?;
     let component = Component::new(engine, pong).map_err(lift)?;
@@ -102,12 +123,16 @@ fn linker(engine: &Engine) -> Result<Linker<State>> {
 }
 
 fn store(engine: &Engine) -> Store<State> {
-    let state = State { wasi: WasiCtx::builder().build(), table: ResourceTable::new() };
+    let state = State {
+        wasi: WasiCtx::builder().build(),
+        table: ResourceTable::new(),
+    };
     let mut store = Store::new(engine, state);
     store.set_epoch_deadline(u64::MAX / 2);
     store
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
 fn lift(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("{error:?}")
 }

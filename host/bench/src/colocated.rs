@@ -36,7 +36,12 @@ pub(crate) async fn run() -> Result<()> {
         }
         let baseline = ("bare wasmtime", json!({ "micros": median(theirs) }));
         let target = json!({ "ratio-at-most": 1.3 });
-        row(&format!("call/colocated/{bytes}B"), &json!({ "micros": median(ours) }), Some(baseline), &target);
+        row(
+            &format!("call/colocated/{bytes}B"),
+            &json!({ "micros": median(ours) }),
+            Some(&baseline),
+            &target,
+        );
     }
     Ok(())
 }
@@ -51,7 +56,11 @@ async fn of_actors(stage: &Stage, bytes: u32) -> Result<Duration> {
         deadline_ms: 60_000,
     };
     let reply = stage.lattice.send(&stage.caller, &call).await?;
-    ensure!(reply.result == CALLS.to_string(), "Lattice got {} of {CALLS} answers right", reply.result);
+    ensure!(
+        reply.result == CALLS.to_string(),
+        "Lattice got {} of {CALLS} answers right",
+        reply.result
+    );
     Ok(Duration::from_micros(reply.took_us))
 }
 

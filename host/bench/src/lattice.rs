@@ -35,18 +35,29 @@ impl Stage {
             Placement::SameHost => None,
             Placement::OtherHost => Some(lattice.host("callee").await),
         };
-        let link = lattice.link("actor/relay", "example:ping-pong/pong", "actor/pong", &[]).await;
+        let link = lattice
+            .link("actor/relay", "example:ping-pong/pong", "actor/pong", &[])
+            .await;
         let pong = lattice.actor("pong", component("pong")?).await;
         lattice.start_actor(callee.as_ref().unwrap_or(&caller), &pong).await;
         let relay = lattice.actor("relay", component("test-relay")?).await;
         lattice.start_actor(&caller, &relay).await;
-        Ok(Self { caller, callee, lattice, link, nats })
+        Ok(Self {
+            caller,
+            callee,
+            lattice,
+            link,
+            nats,
+        })
     }
 }
 
 /// A guest by the name of its folder in `actors/`.
 pub(crate) fn component(name: &str) -> Result<Bytes> {
-    let folder = std::env::var_os("LATTICE_COMPONENTS_DIR").context("LATTICE_COMPONENTS_DIR is not set; run `cargo xtask bench`")?;
+    let folder = std::env::var_os("LATTICE_COMPONENTS_DIR")
+        .context("LATTICE_COMPONENTS_DIR is not set; run `cargo xtask bench`")?;
     let file = std::path::Path::new(&folder).join(format!("{name}.wasm"));
-    Ok(std::fs::read(&file).with_context(|| format!("cannot read {}; run `cargo xtask guests`", file.display()))?.into())
+    Ok(std::fs::read(&file)
+        .with_context(|| format!("cannot read {}; run `cargo xtask guests`", file.display()))?
+        .into())
 }

@@ -20,8 +20,11 @@ async fn main() -> Result<()> {
 }
 
 /// Prints one row.
-fn row(name: &str, ours: &Value, baseline: Option<(&str, Value)>, target: &Value) {
-    println!("{}", json!({ "name": name, "ours": ours, "baseline": baseline, "target": target }));
+fn row(name: &str, ours: &Value, baseline: Option<&(&str, Value)>, target: &Value) {
+    println!(
+        "{}",
+        json!({ "name": name, "ours": ours, "baseline": baseline, "target": target })
+    );
 }
 
 /// The middle one.

@@ -56,8 +56,17 @@ pub(crate) async fn run() -> Result<()> {
         }
         for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
             let baseline = ("raw NATS request", json!({ "micros": percentile(&mut theirs, share) }));
-            let target = if name == "p50" { json!({ "ratio-at-most": 1.5 }) } else { json!("none") };
-            row(&format!("call/remote/{bytes}B/{name}"), &json!({ "micros": percentile(&mut ours, share) }), Some(baseline), &target);
+            let target = if name == "p50" {
+                json!({ "ratio-at-most": 1.5 })
+            } else {
+                json!("none")
+            };
+            row(
+                &format!("call/remote/{bytes}B/{name}"),
+                &json!({ "micros": percentile(&mut ours, share) }),
+                Some(&baseline),
+                &target,
+            );
         }
     }
     echo.abort();
@@ -80,7 +89,10 @@ async fn call(stage: &Stage, args: Bytes) -> Result<()> {
     };
     let callee = stage.callee.as_ref().context("the callee has no host of its own")?;
     let reply = stage.caller.node().member().invoke(call, callee.id()).await?;
-    ensure!(reply.body.len().is_some_and(|bytes| bytes > 6), "pong's answer is too short");
+    ensure!(
+        reply.body.len().is_some_and(|bytes| bytes > 6),
+        "pong's answer is too short"
+    );
     Ok(())
 }
 

@@ -22,7 +22,9 @@ pub(crate) async fn run() -> Result<()> {
     let lattice = TestLattice::start(&nats.url()).await;
     let host = lattice.host("starter").await;
     let url = lattice.start_http(&host, "http").await;
-    lattice.link("provider/http", "wasi:http", "actor/hello", &[("path", "/")]).await;
+    lattice
+        .link("provider/http", "wasi:http", "actor/hello", &[("path", "/")])
+        .await;
     let hello = lattice.actor("hello", component("hello-http")?).await;
     // Compiles it.
     lattice.start_actor(&host, &hello).await;
@@ -35,7 +37,12 @@ pub(crate) async fn run() -> Result<()> {
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let target = json!({ "at-most": { "millis": 50.0 } });
-    row("start/cached/first-answer", &json!({ "millis": median(times) }), None, &target);
+    row(
+        "start/cached/first-answer",
+        &json!({ "millis": median(times) }),
+        None,
+        &target,
+    );
     drop(host);
     Ok(())
 }
@@ -44,7 +51,9 @@ pub(crate) async fn run() -> Result<()> {
 async fn get(url: &str) -> Result<()> {
     let address = url.trim_start_matches("http://").trim_end_matches('/');
     let mut connection = TcpStream::connect(address).await?;
-    connection.write_all(format!("GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+    connection
+        .write_all(format!("GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())
+        .await?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await?;
     anyhow::ensure!(answer.starts_with("HTTP/1.1 200"), "{answer}");

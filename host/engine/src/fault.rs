@@ -16,7 +16,7 @@ pub(crate) struct Raised(Fault);
 impl Raised {
     /// A call that the guest made failed. The guest had begun by then, so whatever the callee says of repeating the call
     /// no longer holds for the guest's own.
-    pub(crate) fn by_call(interface: &VersionedInterface, function: &str, fault: Fault) -> Self {
+    pub(crate) fn by_call(interface: &VersionedInterface, function: &str, fault: &Fault) -> Self {
         let kind = if fault.kind.is_safe_to_retry() {
             FaultKind::Backend
         } else {

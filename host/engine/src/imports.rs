@@ -39,7 +39,7 @@ pub(crate) fn link(compiled: &Compiled, grants: &dyn Grants) -> Result<InstanceP
 fn build(compiled: &Compiled, wants: &Wants) -> wasmtime::Result<Linker<Ctx>> {
     let mut linker = Linker::new(compiled.component().engine());
     add_wasi(&mut linker, compiled.flavor())?;
-    for wanted in wants.iter() {
+    for wanted in wants {
         add(&mut linker, wanted)?;
     }
     Ok(linker)

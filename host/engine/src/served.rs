@@ -51,7 +51,10 @@ const TABLE: &[Row] = &[
     capability("wasi:keyvalue/store", KEYVALUE),
     capability("wasi:keyvalue/atomics", KEYVALUE),
     capability("wasi:keyvalue/batch", KEYVALUE),
-    wasi("wasi:config/store", &["0.2.0-draft", "0.2.0-draft-2024-09-27", "0.2.0-rc.1"]),
+    wasi(
+        "wasi:config/store",
+        &["0.2.0-draft", "0.2.0-draft-2024-09-27", "0.2.0-rc.1"],
+    ),
     wasi("wasi:config/runtime", &["0.2.0-draft"]),
     wasi("wasi:logging/logging", &["", "0.1.0-draft"]),
     capability("wasmcloud:messaging/consumer", &["0.2.0"]),
@@ -59,11 +62,19 @@ const TABLE: &[Row] = &[
 ];
 
 const fn wasi(pattern: &'static str, versions: &'static [&'static str]) -> Row {
-    Row { pattern, versions, class: InterfaceClass::Wasi }
+    Row {
+        pattern,
+        versions,
+        class: InterfaceClass::Wasi,
+    }
 }
 
 const fn capability(pattern: &'static str, versions: &'static [&'static str]) -> Row {
-    Row { pattern, versions, class: InterfaceClass::Capability }
+    Row {
+        pattern,
+        versions,
+        class: InterfaceClass::Capability,
+    }
 }
 
 /// Looks an interface up.
@@ -83,7 +94,11 @@ pub(crate) fn served(interface: &VersionedInterface) -> Served {
 }
 
 /// What components export for the host, or a provider, to drive.
-const DRIVEN: [&str; 3] = ["wasi:http/incoming-handler", "wasi:http/handler", "wasmcloud:messaging/handler"];
+const DRIVEN: [&str; 3] = [
+    "wasi:http/incoming-handler",
+    "wasi:http/handler",
+    "wasmcloud:messaging/handler",
+];
 
 /// Classifies an interface for people.
 pub(crate) fn class_of(interface: &VersionedInterface) -> InterfaceClass {

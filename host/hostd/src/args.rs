@@ -90,7 +90,12 @@ pub(crate) struct Settings {
     pub(crate) trust_bundle: Option<PathBuf>,
 
     /// Operator keys (`O…`) this host trusts [default: those in <data-dir>/operators].
-    #[arg(long = "operator", env = "LATTICE_OPERATORS", value_name = "KEY", value_delimiter = ',')]
+    #[arg(
+        long = "operator",
+        env = "LATTICE_OPERATORS",
+        value_name = "KEY",
+        value_delimiter = ','
+    )]
     #[serde(rename = "operators", deserialize_with = "one_or_many")]
     pub(crate) operators: Vec<String>,
 
@@ -99,7 +104,12 @@ pub(crate) struct Settings {
     pub(crate) name: Option<String>,
 
     /// Label of this host, `key=value`; may be given several times. `arch` and `os` are added by themselves.
-    #[arg(long = "label", env = "LATTICE_LABELS", value_name = "KEY=VALUE", value_delimiter = ',')]
+    #[arg(
+        long = "label",
+        env = "LATTICE_LABELS",
+        value_name = "KEY=VALUE",
+        value_delimiter = ','
+    )]
     #[serde(rename = "labels", deserialize_with = "table_or_list")]
     pub(crate) labels: Vec<String>,
 
@@ -165,7 +175,8 @@ impl Settings {
 
     /// Reads a config file by its extension.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read config file {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read config file {}", path.display()))?;
         let settings = if path.extension().is_some_and(|extension| extension == "json") {
             serde_json::from_str(&text).map_err(anyhow::Error::from)
         } else {
@@ -213,7 +224,14 @@ mod tests {
             "lattice = 'shop'\nnats-url = 'nats://a:1'\ngrace = '5s'\n[labels]\nzone = 'eu'\nrack = '7'\n",
         )
         .expect("is good");
-        let args = Args::parse_from(["lattice-host", "--lattice", "edge", "--label", "rack=8", "--tls-required"]);
+        let args = Args::parse_from([
+            "lattice-host",
+            "--lattice",
+            "edge",
+            "--label",
+            "rack=8",
+            "--tls-required",
+        ]);
         let settings = args.settings.or(file);
         assert_eq!(settings.lattice.as_deref(), Some("edge"));
         assert_eq!(settings.nats_url, ["nats://a:1"]);
@@ -225,12 +243,18 @@ mod tests {
     #[test]
     fn json_and_toml_say_the_same_and_unknown_keys_are_refused() {
         let json: Settings =
-            serde_json::from_str(r#"{"nats-url": ["nats://a:1", "nats://b:2"], "labels": ["zone=eu"]}"#).expect("is good");
+            serde_json::from_str(r#"{"nats-url": ["nats://a:1", "nats://b:2"], "labels": ["zone=eu"]}"#)
+                .expect("is good");
         let toml: Settings =
             toml::from_str("nats-url = ['nats://a:1', 'nats://b:2']\nlabels = ['zone=eu']").expect("is good");
         assert_eq!(json.nats_url, toml.nats_url);
         assert_eq!(json.labels, toml.labels);
-        assert!(toml::from_str::<Settings>("natsurl = 'x'").expect_err("unknown").to_string().contains("natsurl"));
+        assert!(
+            toml::from_str::<Settings>("natsurl = 'x'")
+                .expect_err("unknown")
+                .to_string()
+                .contains("natsurl")
+        );
         assert!(serde_json::from_str::<Settings>(r#"{"natsurl": "x"}"#).is_err());
     }
 }

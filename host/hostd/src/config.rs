@@ -48,7 +48,10 @@ pub(crate) struct HostConfig {
 #[derive(Debug, Clone)]
 pub(crate) enum NatsSource {
     /// These servers.
-    Servers { urls: Vec<String>, credentials: Option<Credentials> },
+    Servers {
+        urls: Vec<String>,
+        credentials: Option<Credentials>,
+    },
     /// A context of the `nats` CLI; the selected one when unnamed.
     Context(Option<String>),
 }
@@ -69,7 +72,11 @@ pub(crate) struct Mistakes(Vec<String>);
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();
-        writeln!(f, "{count} mistake{} in the configuration:", if count == 1 { "" } else { "s" })?;
+        writeln!(
+            f,
+            "{count} mistake{} in the configuration:",
+            if count == 1 { "" } else { "s" }
+        )?;
         self.0.iter().try_for_each(|mistake| writeln!(f, "  - {mistake}"))
     }
 }
@@ -107,7 +114,10 @@ impl HostConfig {
         let heartbeat = check.duration("heartbeat", settings.heartbeat.as_deref(), DEFAULT_HEARTBEAT);
         let lost_after = check.duration("lost-after", settings.lost_after.as_deref(), DEFAULT_LOST_AFTER);
         if lost_after < heartbeat * 2 {
-            check.mistake("lost-after", "must be at least two heartbeats, or one late message loses a host");
+            check.mistake(
+                "lost-after",
+                "must be at least two heartbeats, or one late message loses a host",
+            );
         }
         let grace = check.duration("grace", settings.grace.as_deref(), DEFAULT_GRACE);
         let log_format = match settings.log_format.as_deref().unwrap_or("text") {
@@ -207,7 +217,9 @@ impl Checker {
     where
         T::Err: fmt::Display,
     {
-        text.parse().map_err(|error| self.mistake(key, &format!("is wrong: {error}"))).ok()
+        text.parse()
+            .map_err(|error| self.mistake(key, &format!("is wrong: {error}")))
+            .ok()
     }
 
     fn duration(&mut self, key: &str, text: Option<&str>, default: Duration) -> Duration {
@@ -241,7 +253,10 @@ impl Checker {
         };
         if let Some(context) = &settings.nats_context {
             if !settings.nats_url.is_empty() || credentials.is_some() {
-                self.mistake("nats-context", "cannot stand beside `nats-url`, `nats-creds` or `nats-nkey`: it has its own");
+                self.mistake(
+                    "nats-context",
+                    "cannot stand beside `nats-url`, `nats-creds` or `nats-nkey`: it has its own",
+                );
             }
             return NatsSource::Context((context != "-").then(|| context.clone()));
         }
@@ -267,7 +282,12 @@ impl Checker {
 
     fn operators(&mut self, typed: Vec<String>, file: impl FnOnce() -> Option<String>) -> Vec<OperatorId> {
         let texts = if typed.is_empty() {
-            file().unwrap_or_default().lines().map(str::trim).map(str::to_owned).collect()
+            file()
+                .unwrap_or_default()
+                .lines()
+                .map(str::trim)
+                .map(str::to_owned)
+                .collect()
         } else {
             typed
         };
@@ -286,7 +306,10 @@ impl Checker {
     }
 
     fn labels(&mut self, texts: &[String]) -> Labels {
-        let own = [format!("arch={}", std::env::consts::ARCH), format!("os={}", std::env::consts::OS)];
+        let own = [
+            format!("arch={}", std::env::consts::ARCH),
+            format!("os={}", std::env::consts::OS),
+        ];
         let mut labels = Labels::default();
         for text in own.iter().chain(texts) {
             let Some((key, value)) = text.split_once('=') else {
@@ -307,7 +330,10 @@ mod tests {
     use nkeys::KeyPair;
 
     fn machine() -> Machine {
-        Machine { name: "box".to_owned(), data_dir: Some(PathBuf::from("/data")) }
+        Machine {
+            name: "box".to_owned(),
+            data_dir: Some(PathBuf::from("/data")),
+        }
     }
 
     fn settings(toml: &str) -> Settings {
@@ -338,9 +364,25 @@ mod tests {
              lost-after = '3s'",
         );
         let mistakes = HostConfig::resolve(settings, &machine(), |_| None).expect_err("many mistakes");
-        for key in ["lattice", "operators", "label", "heartbeat", "grace", "log-format", "engine-profile", "tls-cert", "nats-nkey", "name"]
-        {
-            assert!(mistakes.0.iter().any(|mistake| mistake.starts_with(&format!("`{key}`"))), "{key}: {mistakes}");
+        for key in [
+            "lattice",
+            "operators",
+            "label",
+            "heartbeat",
+            "grace",
+            "log-format",
+            "engine-profile",
+            "tls-cert",
+            "nats-nkey",
+            "name",
+        ] {
+            assert!(
+                mistakes
+                    .0
+                    .iter()
+                    .any(|mistake| mistake.starts_with(&format!("`{key}`"))),
+                "{key}: {mistakes}"
+            );
         }
     }
 

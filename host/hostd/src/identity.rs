@@ -15,7 +15,8 @@ pub(crate) fn load_or_create(data_dir: &Path) -> anyhow::Result<KeyPair> {
     let path = data_dir.join(SEED_FILE);
     match fs::read_to_string(&path) {
         Ok(seed) => {
-            let key = KeyPair::from_seed(seed.trim()).map_err(|_| anyhow::anyhow!("{} holds no nkey seed", path.display()))?;
+            let key = KeyPair::from_seed(seed.trim())
+                .map_err(|_| anyhow::anyhow!("{} holds no nkey seed", path.display()))?;
             if key.key_pair_type() != KeyPairType::Server {
                 bail!("{} holds a key of another kind than a host's (`SN…`)", path.display());
             }
@@ -59,7 +60,11 @@ fn check_private(path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(path)?.permissions().mode();
     if mode & 0o077 != 0 {
-        bail!("{0} can be read by others (mode {1:o}); put it right with `chmod 600 {0}`", path.display(), mode & 0o777);
+        bail!(
+            "{0} can be read by others (mode {1:o}); put it right with `chmod 600 {0}`",
+            path.display(),
+            mode & 0o777
+        );
     }
     Ok(())
 }
@@ -106,9 +111,15 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt as _;
             let seed = data.join(SEED_FILE);
-            assert_eq!(fs::metadata(&seed).expect("is there").permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(&seed).expect("is there").permissions().mode() & 0o777,
+                0o600
+            );
             fs::set_permissions(&seed, fs::Permissions::from_mode(0o644)).expect("sets");
-            let error = load_or_create(&data).err().expect("refuses").to_string();
+            let Err(error) = load_or_create(&data) else {
+                panic!("takes a seed that others can read")
+            };
+            let error = error.to_string();
             assert!(error.contains("chmod 600"), "{error}");
         }
     }

@@ -68,13 +68,24 @@ fn main() -> ExitCode {
 }
 
 fn read_config(args: &Args) -> anyhow::Result<HostConfig> {
-    let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let file = args
+        .config
+        .as_deref()
+        .map(Settings::read)
+        .transpose()?
+        .unwrap_or_default();
     let machine = Machine {
         name: sysinfo_name(),
-        data_dir: etcetera::choose_base_strategy().ok().map(|dirs| dirs.data_dir().join("lattice/host")),
+        data_dir: etcetera::choose_base_strategy()
+            .ok()
+            .map(|dirs| dirs.data_dir().join("lattice/host")),
     };
     let operators = |data_dir: &PathBuf| std::fs::read_to_string(data_dir.join("operators")).ok();
-    Ok(HostConfig::resolve(args.settings.clone().or(file), &machine, operators)?)
+    Ok(HostConfig::resolve(
+        args.settings.clone().or(file),
+        &machine,
+        operators,
+    )?)
 }
 
 /// Runs the host until it is told to stop.
@@ -108,7 +119,9 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
     };
     let node = match Node::start(node_config(config, key, token)?, bus.clone()).await {
         Ok(node) => node,
-        Err(StartError::Join(refused @ (JoinError::Token(_) | JoinError::NoTrust | JoinError::Bundle(_) | JoinError::OtherKey { .. }))) => {
+        Err(StartError::Join(
+            refused @ (JoinError::Token(_) | JoinError::NoTrust | JoinError::Bundle(_) | JoinError::OtherKey { .. }),
+        )) => {
             error!("{:#}", anyhow::Error::from(refused));
             tell_how_to_enrol(config, &member);
             return Ok(Exit::NotEnrolled);
@@ -135,7 +148,11 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
         }
     };
     bus.drain(Duration::from_secs(5)).await;
-    Ok(if stopped.cut_off == 0 { Exit::Drained } else { Exit::CutOff })
+    Ok(if stopped.cut_off == 0 {
+        Exit::Drained
+    } else {
+        Exit::CutOff
+    })
 }
 
 async fn connect(config: &HostConfig, member: &MemberId) -> anyhow::Result<Bus> {
@@ -153,7 +170,9 @@ async fn connect(config: &HostConfig, member: &MemberId) -> anyhow::Result<Bus> 
             let contexts = NatsContexts::of_user(dirs.home_dir(), Some(&dirs.config_dir()));
             let chosen = match context {
                 Some(context) => context.clone(),
-                None => contexts.selected()?.context("the `nats` CLI has no context selected: `nats context select`")?,
+                None => contexts
+                    .selected()?
+                    .context("the `nats` CLI has no context selected: `nats context select`")?,
             };
             contexts.load(&chosen)?.into_config(name)
         }
@@ -164,7 +183,9 @@ async fn connect(config: &HostConfig, member: &MemberId) -> anyhow::Result<Bus> 
     }
     let servers = bus.servers.join(", ");
     info!(%servers, "connecting to NATS");
-    Bus::connect(bus.patience(NATS_PATIENCE)).await.with_context(|| format!("cannot connect to NATS at {servers}"))
+    Bus::connect(bus.patience(NATS_PATIENCE))
+        .await
+        .with_context(|| format!("cannot connect to NATS at {servers}"))
 }
 
 fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Result<NodeConfig> {
@@ -197,9 +218,22 @@ fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Resu
 
 /// Says exactly what to type, where the operator's key is.
 fn tell_how_to_enrol(config: &HostConfig, member: &MemberId) {
-    let labels: String = config.own_labels().map(|(key, value)| format!(" --label {key}={value}")).collect();
+    let labels: String = config
+        .own_labels()
+        .map(|(key, value)| format!(" --label {key}={value}"))
+        .collect();
     let token = config.token_file.display();
-    let name: String = config.name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let name: String = config
+        .name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
+        .collect();
     eprintln!(
         "this host is not enrolled in the lattice `{}`. Where the issuer's key is, run\n\n    \
          lattice key enroll {name} --key {member}{labels}\n\n\

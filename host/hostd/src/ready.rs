@@ -34,7 +34,9 @@ impl Drop for ReadyFile {
 /// Tells the service manager, if one asked (systemd's `Type=notify`): one datagram to the socket it named.
 #[cfg(unix)]
 pub(crate) fn notify_service_manager(state: &str) {
-    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
     if let Err(error) = send(&socket, state) {
         tracing::warn!(%error, "cannot tell the service manager `{state}`");
     }
@@ -66,7 +68,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ready");
         let ready = ReadyFile::write(&path, "NABC", "00").expect("writes");
-        let line: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).expect("is there")).expect("is JSON");
+        let line: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("is there")).expect("is JSON");
         assert_eq!(line["host"], "NABC");
         assert_eq!(line["pid"], std::process::id());
         drop(ready);

@@ -13,7 +13,11 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// A backoff that starts at `first` and never waits longer than `most` (plus its jitter).
     pub(crate) const fn new(first: Duration, most: Duration) -> Self {
-        Self { first, most, failures: 0 }
+        Self {
+            first,
+            most,
+            failures: 0,
+        }
     }
 
     /// The wait after one more failure; `noise` is any random number.
@@ -56,7 +60,10 @@ mod tests {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
         for failure in 0..1000_u64 {
             let wait = backoff.next(failure.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            assert!(wait >= Duration::from_millis(750) && wait <= Duration::from_millis(37_500), "{wait:?}");
+            assert!(
+                wait >= Duration::from_millis(750) && wait <= Duration::from_millis(37_500),
+                "{wait:?}"
+            );
         }
     }
 }

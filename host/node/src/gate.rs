@@ -103,7 +103,10 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         gate.leave();
-        tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("emptied").expect("no panic");
+        tokio::time::timeout(Duration::from_secs(5), waiting)
+            .await
+            .expect("emptied")
+            .expect("no panic");
     }
 
     #[tokio::test]
@@ -122,7 +125,10 @@ mod tests {
             let entered: usize = std::thread::scope(|scope| {
                 let workers: Vec<_> = (0..4).map(|_| scope.spawn(|| gate.enter())).collect();
                 gate.close();
-                workers.into_iter().map(|worker| usize::from(worker.join().expect("no panic"))).sum()
+                workers
+                    .into_iter()
+                    .map(|worker| usize::from(worker.join().expect("no panic")))
+                    .sum()
             });
             assert_eq!(gate.inside(), entered);
         }

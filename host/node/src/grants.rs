@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use lattice_core::{
-    ActiveLink, Digest, Fault, FunctionSet, InterfaceId, Labels, LinkLabel, Party, VersionedInterface,
-};
+use lattice_core::{ActiveLink, Digest, Fault, FunctionSet, InterfaceId, Labels, LinkLabel, Party, VersionedInterface};
 use lattice_engine::InterfaceClass;
 use lattice_mesh::LinkView;
 
@@ -24,7 +22,10 @@ pub(crate) struct Source {
 impl Source {
     /// The functions of `interface` that its links open, of all labels together; `None` when none covers it.
     pub(crate) fn granted(&self, view: &LinkView, interface: &VersionedInterface) -> Option<FunctionSet> {
-        let covering = view.of_source(&self.party).iter().filter(|link| link.covers(interface) && self.permitted(link).is_ok());
+        let covering = view
+            .of_source(&self.party)
+            .iter()
+            .filter(|link| link.covers(interface) && self.permitted(link).is_ok());
         covering.map(|link| link.functions.clone()).reduce(union)
     }
 
@@ -34,7 +35,9 @@ impl Source {
         view: &'v LinkView,
         interface: &VersionedInterface,
     ) -> impl Iterator<Item = &'v Arc<ActiveLink>> {
-        view.of_source(&self.party).iter().filter(|link| link.covers(interface) && self.permitted(link).is_ok())
+        view.of_source(&self.party)
+            .iter()
+            .filter(|link| link.covers(interface) && self.permitted(link).is_ok())
     }
 
     /// The link under which a call may go out now. The one for the very interface goes before one for its package.
@@ -52,11 +55,16 @@ impl Source {
             .iter()
             .filter(|link| link.label == *label && self.fits(link, interface))
             .max_by_key(|link| link.interface.as_str().len());
-        let Some(link) = found else { return Err(self.refuse(view, interface, label)) };
+        let Some(link) = found else {
+            return Err(self.refuse(view, interface, label));
+        };
         self.permitted(link)?;
         if !link.allows(function) {
             let allowed = &link.functions;
-            return Err(Fault::denied(format!("link `{}` does not allow `{function}`, only {allowed}", link.id)));
+            return Err(Fault::denied(format!(
+                "link `{}` does not allow `{function}`, only {allowed}",
+                link.id
+            )));
         }
         Ok(link)
     }
@@ -64,24 +72,35 @@ impl Source {
     /// Whether there is a link for `interface` under `label` now.
     pub(crate) fn has_link(&self, view: &LinkView, interface: &InterfaceId, label: &LinkLabel) -> bool {
         let links = view.of_source(&self.party);
-        links.iter().any(|link| link.label == *label && self.fits(link, interface) && self.permitted(link).is_ok())
+        links
+            .iter()
+            .any(|link| link.label == *label && self.fits(link, interface) && self.permitted(link).is_ok())
     }
 
     /// Whether a link grants an interface in a version that the component imports it in.
     fn fits(&self, link: &ActiveLink, interface: &InterfaceId) -> bool {
         link.interface.covers(interface)
             && (link.versions.is_empty()
-                || self.imports.iter().any(|import| import.id == *interface && link.covers(import)))
+                || self
+                    .imports
+                    .iter()
+                    .any(|import| import.id == *interface && link.covers(import)))
     }
 
     /// Whether this component, on this host, may use a link of its name.
     fn permitted(&self, link: &ActiveLink) -> Result<(), Fault> {
         if !link.permits_component(&self.digest) {
             let digest = self.digest.short();
-            return Err(Fault::denied(format!("link `{}` does not permit component {digest} as its source", link.id)));
+            return Err(Fault::denied(format!(
+                "link `{}` does not permit component {digest} as its source",
+                link.id
+            )));
         }
         if !link.permits_host(&self.host) {
-            return Err(Fault::denied(format!("link `{}` does not permit this host: it wants {}", link.id, link.hosts)));
+            return Err(Fault::denied(format!(
+                "link `{}` does not permit this host: it wants {}",
+                link.id, link.hosts
+            )));
         }
         Ok(())
     }
@@ -94,8 +113,14 @@ impl Source {
             .filter(|link| self.fits(link, interface))
             .map(|link| link.label.as_str())
             .collect();
-        let hint = if others.is_empty() { String::new() } else { format!("; there are: {}", others.join(", ")) };
-        Fault::denied(format!("{party} has no link for {interface} under label `{label}`{hint}"))
+        let hint = if others.is_empty() {
+            String::new()
+        } else {
+            format!("; there are: {}", others.join(", "))
+        };
+        Fault::denied(format!(
+            "{party} has no link for {interface} under label `{label}`{hint}"
+        ))
     }
 }
 

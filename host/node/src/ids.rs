@@ -14,18 +14,26 @@ pub(crate) struct InvocationIds {
 
 impl InvocationIds {
     pub(crate) fn new() -> Self {
-        Self { base: uuid::Uuid::new_v4().as_u64_pair(), count: AtomicU64::new(0) }
+        Self {
+            base: uuid::Uuid::new_v4().as_u64_pair(),
+            count: AtomicU64::new(0),
+        }
     }
 
     /// A new id: sorts by time, and is made once.
     pub(crate) fn next(&self) -> InvocationId {
-        let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let millis = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis());
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         // An odd step walks through all 64-bit numbers before it repeats one.
         let low = self.base.0.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let [h0, h1, ..] = self.base.1.to_be_bytes();
         let [l0, l1, l2, l3, l4, l5, l6, l7] = low.to_be_bytes();
-        InvocationId::from_parts(u64::try_from(millis).unwrap_or(u64::MAX), [h0, h1, l0, l1, l2, l3, l4, l5, l6, l7])
+        InvocationId::from_parts(
+            u64::try_from(millis).unwrap_or(u64::MAX),
+            [h0, h1, l0, l1, l2, l3, l4, l5, l6, l7],
+        )
     }
 }
 

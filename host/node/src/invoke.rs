@@ -45,7 +45,10 @@ impl Shared {
     /// Decides where a call to an actor goes, and lets it in when that is here.
     pub(crate) fn way_to(&self, name: &ActorName) -> Way {
         let here = self.actors.get(name);
-        let local = here.as_ref().filter(|hosted| !hosted.is_leaving()).map(|hosted| hosted.load());
+        let local = here
+            .as_ref()
+            .filter(|hosted| !hosted.is_leaving())
+            .map(|hosted| hosted.load());
         // Nearly always the answer, so others are only asked after otherwise.
         if local.is_some_and(Load::has_room)
             && let Some(entry) = here.and_then(|hosted| hosted.enter())
@@ -73,8 +76,11 @@ impl Shared {
                 let reply = self.call_elsewhere(name, call, Bytes::new(), body.into()).await?;
                 let bytes = reply.body.collect(REPLY_BYTES_MAX).await?;
                 Values::decode_results(&signature, &bytes).map_err(|error| {
-                    Fault::new(FaultKind::BadArguments, format!("the results of {} differ from its type: {error}", call.function))
-                        .blaming(lattice_core::Blame::Guest)
+                    Fault::new(
+                        FaultKind::BadArguments,
+                        format!("the results of {} differ from its type: {error}", call.function),
+                    )
+                    .blaming(lattice_core::Blame::Guest)
                 })
             }
         }
@@ -89,7 +95,10 @@ impl Shared {
         body: Body,
     ) -> Result<Reply, Fault> {
         let _counted = self.spills.count(name);
-        let function = call.function.parse::<FunctionName>().map_err(|error| Fault::internal(error.to_string()))?;
+        let function = call
+            .function
+            .parse::<FunctionName>()
+            .map_err(|error| Fault::internal(error.to_string()))?;
         let outgoing = OutgoingCall {
             // Its own id: the member over there knows calls by it.
             id: self.invocations.next(),
@@ -103,7 +112,9 @@ impl Shared {
             head,
             body,
         };
-        self.member.invoke_any(outgoing, std::slice::from_ref(self.member.id())).await
+        self.member
+            .invoke_any(outgoing, std::slice::from_ref(self.member.id()))
+            .await
     }
 
     /// How busy the actor's replicas on other hosts are, all together; `None` without any.
@@ -111,8 +122,12 @@ impl Shared {
         let party = Party::Actor(name.clone());
         let me: &MemberId = self.member.id();
         let members = self.member.directory().running(&party);
-        let others = members.iter().filter(|member| member.id() != me && member.presence.state == MemberState::Ready);
-        let placements = others.filter_map(|member| member.presence.actor(name)).filter(|placement| placement.replicas > 0);
+        let others = members
+            .iter()
+            .filter(|member| member.id() != me && member.presence.state == MemberState::Ready);
+        let placements = others
+            .filter_map(|member| member.presence.actor(name))
+            .filter(|placement| placement.replicas > 0);
         let total = placements.fold(None, |total: Option<Load>, placement| {
             let (in_flight, capacity) = total.map_or((0, 0), |load| (load.in_flight, load.capacity));
             Some(Load {
@@ -121,7 +136,10 @@ impl Shared {
             })
         })?;
         // Heartbeats are seconds old; what we sent there since is not in them.
-        Some(Load { in_flight: total.in_flight.max(self.spills.of(name)), ..total })
+        Some(Load {
+            in_flight: total.in_flight.max(self.spills.of(name)),
+            ..total
+        })
     }
 }
 
@@ -138,7 +156,8 @@ impl Call<'_> {
 }
 
 fn encode(args: &Args<'_>) -> Result<Bytes, Fault> {
-    args.encode().map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))
+    args.encode()
+        .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))
 }
 
 /// The same trace in the mesh's type.
@@ -169,7 +188,10 @@ impl Spills {
     }
 
     fn of(&self, name: &ActorName) -> usize {
-        self.out.read().get(name).map_or(0, |counter| counter.load(Ordering::Relaxed))
+        self.out
+            .read()
+            .get(name)
+            .map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 }
 

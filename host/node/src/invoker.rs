@@ -42,15 +42,22 @@ impl NodeInvoker {
     }
 
     fn shared(&self) -> Result<Arc<Shared>, Fault> {
-        self.shared.upgrade().ok_or_else(|| Fault::new(FaultKind::Draining, "this host is stopping"))
+        self.shared
+            .upgrade()
+            .ok_or_else(|| Fault::new(FaultKind::Draining, "this host is stopping"))
     }
 
     /// The link in force under that id, if it lets this provider call that function of an actor.
     fn link(&self, shared: &Shared, id: &LinkId, function: &str) -> Result<(Arc<ActiveLink>, ActorName), Fault> {
         let view = shared.member.links().current();
-        let link = view.get(id).ok_or_else(|| Fault::denied(format!("link `{id}` is not in force")))?;
+        let link = view
+            .get(id)
+            .ok_or_else(|| Fault::denied(format!("link `{id}` is not in force")))?;
         if link.source != self.provider {
-            return Err(Fault::denied(format!("link `{id}` is for {}, not for {}", link.source, self.provider)));
+            return Err(Fault::denied(format!(
+                "link `{id}` is for {}, not for {}",
+                link.source, self.provider
+            )));
         }
         if !link.allows(function) {
             return Err(Fault::denied(format!("link `{id}` does not allow `{function}`")));
@@ -139,7 +146,10 @@ fn bounded(request: http::Request<HttpBody>, link: &ActiveLink) -> Result<http::
 /// The interface a call is made under: the one the link is for, or `usual` when that is a whole package; in a version that the
 /// link grants, should it name any.
 fn granted(link: &ActiveLink, usual: &InterfaceId) -> VersionedInterface {
-    VersionedInterface::new(link.interface.as_interface().unwrap_or_else(|| usual.clone()), link.versions.first().cloned())
+    VersionedInterface::new(
+        link.interface.as_interface().unwrap_or_else(|| usual.clone()),
+        link.versions.first().cloned(),
+    )
 }
 
 fn constant(interface: &str) -> InterfaceId {

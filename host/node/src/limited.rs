@@ -106,12 +106,14 @@ impl KeyValue for Limited<dyn KeyValue> {
 
     async fn list_keys(&self, ctx: &CallContext, bucket: &str, cursor: Option<u64>) -> Result<KeyPage, KvError> {
         let ctx = &self.context(ctx);
-        self.timed(ctx, bucket.len(), self.inner.list_keys(ctx, bucket, cursor)).await
+        self.timed(ctx, bucket.len(), self.inner.list_keys(ctx, bucket, cursor))
+            .await
     }
 
     async fn increment(&self, ctx: &CallContext, bucket: &str, key: &str, delta: i64) -> Result<i64, KvError> {
         let ctx = &self.context(ctx);
-        self.timed(ctx, key.len(), self.inner.increment(ctx, bucket, key, delta)).await
+        self.timed(ctx, key.len(), self.inner.increment(ctx, bucket, key, delta))
+            .await
     }
 
     async fn compare(&self, ctx: &CallContext, bucket: &str, key: &str) -> Result<CasHandle, KvError> {
@@ -129,7 +131,9 @@ impl KeyValue for Limited<dyn KeyValue> {
     ) -> Result<(), SwapError> {
         self.check(key.len() + value.len())?;
         let ctx = self.context(ctx);
-        let swapped = self.in_time(&ctx, self.inner.swap(&ctx, bucket, key, expected, value)).await;
+        let swapped = self
+            .in_time(&ctx, self.inner.swap(&ctx, bucket, key, expected, value))
+            .await;
         swapped.unwrap_or_else(|| Err(KvError::Other("the deadline of the link passed".to_owned()).into()))
     }
 
@@ -174,7 +178,9 @@ impl Messaging for Limited<dyn Messaging> {
             return Err(MessagingError::Other(what));
         }
         let ctx = self.context(ctx);
-        let outcome = self.in_time(&ctx, self.inner.request(&ctx, subject, body, timeout)).await;
+        let outcome = self
+            .in_time(&ctx, self.inner.request(&ctx, subject, body, timeout))
+            .await;
         outcome.unwrap_or_else(|| Err(MessagingError::TimedOut(subject.to_owned())))
     }
 }
@@ -195,10 +201,7 @@ impl OutgoingHttp for Limited<dyn OutgoingHttp> {
 }
 
 /// Bounds a request's body: what says at once that it is too large is refused, what turns out to be breaks off.
-pub(crate) fn limit_request(
-    request: http::Request<HttpBody>,
-    max: u64,
-) -> Result<http::Request<HttpBody>, HttpError> {
+pub(crate) fn limit_request(request: http::Request<HttpBody>, max: u64) -> Result<http::Request<HttpBody>, HttpError> {
     if request.body().size_hint().lower() > max {
         return Err(HttpError::RequestBodySize(Some(max)));
     }
@@ -248,15 +251,22 @@ mod tests {
     use lattice_capability::http::full_body;
 
     fn streamed(chunks: &[&'static str]) -> http::Request<HttpBody> {
-        let frames: Vec<_> = chunks.iter().map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes())))).collect();
+        let frames: Vec<_> = chunks
+            .iter()
+            .map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes()))))
+            .collect();
         http::Request::new(StreamBody::new(futures::stream::iter(frames)).boxed_unsync())
     }
 
     #[tokio::test]
     async fn a_body_breaks_off_where_its_limit_is() {
-        let body = limit_request(streamed(&["1234", "56"]), 6).expect("not known to be too long").into_body();
+        let body = limit_request(streamed(&["1234", "56"]), 6)
+            .expect("not known to be too long")
+            .into_body();
         assert_eq!(body.collect().await.expect("fits").to_bytes(), "123456");
-        let body = limit_request(streamed(&["1234", "567"]), 6).expect("not known to be too long").into_body();
+        let body = limit_request(streamed(&["1234", "567"]), 6)
+            .expect("not known to be too long")
+            .into_body();
         assert_eq!(body.collect().await.err(), Some(HttpError::RequestBodySize(Some(6))));
     }
 

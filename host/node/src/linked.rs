@@ -43,7 +43,10 @@ impl ActorLinks {
         let view = self.shared.member.links().current();
         let link = Arc::clone(self.source.resolve(&view, need.interface, need.function, need.label)?);
         let Party::Provider(name) = &link.target else {
-            let fault = format!("link `{}` leads to {}, and {} is served by providers", link.id, link.target, need.interface);
+            let fault = format!(
+                "link `{}` leads to {}, and {} is served by providers",
+                link.id, link.target, need.interface
+            );
             return Err(Fault::denied(fault));
         };
         let place = self.place(name, &link, accessor)?;
@@ -64,7 +67,9 @@ impl ActorLinks {
         if link.target_key.is_some() {
             return Ok(Place::Elsewhere);
         }
-        let Some(hosted) = self.shared.providers.get(name) else { return Ok(Place::Elsewhere) };
+        let Some(hosted) = self.shared.providers.get(name) else {
+            return Ok(Place::Elsewhere);
+        };
         let provider = hosted.get();
         if let Some(capability) = provider.as_ref().and_then(|provider| accessor(provider.as_ref(), link)) {
             return Ok(Place::Here(capability));
@@ -80,7 +85,10 @@ impl ActorLinks {
             (Some(_), Some(problem)) => problem.to_owned(),
             (Some(_), None) => "it has not taken up the link yet".to_owned(),
         };
-        Err(Fault::new(FaultKind::Backend, format!("provider `{name}` does not serve link `{}`: {why}", link.id)))
+        Err(Fault::new(
+            FaultKind::Backend,
+            format!("provider `{name}` does not serve link `{}`: {why}", link.id),
+        ))
     }
 }
 
@@ -95,7 +103,10 @@ impl Linked for ActorLinks {
             },
             Place::Elsewhere => Arc::new(RemoteKeyValue::new(Arc::clone(&self.shared.member), Arc::clone(&link))),
         };
-        Ok(Granted { capability, link: link.id.clone() })
+        Ok(Granted {
+            capability,
+            link: link.id.clone(),
+        })
     }
 
     fn messaging(&self, need: Need<'_>) -> Result<Granted<dyn Messaging>, Fault> {
@@ -107,7 +118,10 @@ impl Linked for ActorLinks {
             },
             Place::Elsewhere => Arc::new(RemoteMessaging::new(Arc::clone(&self.shared.member), Arc::clone(&link))),
         };
-        Ok(Granted { capability, link: link.id.clone() })
+        Ok(Granted {
+            capability,
+            link: link.id.clone(),
+        })
     }
 
     fn outgoing_http(&self, need: Need<'_>) -> Result<Granted<dyn OutgoingHttp>, Fault> {
@@ -117,20 +131,32 @@ impl Linked for ActorLinks {
                 None => outlet,
                 Some(limited) => Arc::new(limited),
             },
-            Place::Elsewhere => Arc::new(RemoteOutgoingHttp::new(Arc::clone(&self.shared.member), Arc::clone(&link))),
+            Place::Elsewhere => Arc::new(RemoteOutgoingHttp::new(
+                Arc::clone(&self.shared.member),
+                Arc::clone(&link),
+            )),
         };
-        Ok(Granted { capability, link: link.id.clone() })
+        Ok(Granted {
+            capability,
+            link: link.id.clone(),
+        })
     }
 
     fn has_link(&self, interface: &InterfaceId, label: &LinkLabel) -> bool {
-        self.source.has_link(&self.shared.member.links().current(), interface, label)
+        self.source
+            .has_link(&self.shared.member.links().current(), interface, label)
     }
 
     async fn call(&self, call: OutgoingCall<'_>) -> Result<Values, Fault> {
         let view = self.shared.member.links().current();
-        let link = self.source.resolve(&view, &call.interface.id, call.function(), &call.label)?;
+        let link = self
+            .source
+            .resolve(&view, &call.interface.id, call.function(), &call.label)?;
         let Party::Actor(name) = &link.target else {
-            let fault = format!("link `{}` leads to {}, which cannot serve {}", link.id, link.target, call.interface);
+            let fault = format!(
+                "link `{}` leads to {}, which cannot serve {}",
+                link.id, link.target, call.interface
+            );
             return Err(Fault::denied(fault));
         };
         let deadline = self.shared.meters.admit(link, call.origin.deadline)?;

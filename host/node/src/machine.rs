@@ -24,8 +24,14 @@ struct Seen {
 
 impl Machine {
     pub(crate) fn new() -> Self {
-        let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing().with_usage())).ok();
-        let mut seen = Seen { system, at: Instant::now(), cpu_permille: 0, memory_bytes: 0 };
+        let system =
+            System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing().with_usage())).ok();
+        let mut seen = Seen {
+            system,
+            at: Instant::now(),
+            cpu_permille: 0,
+            memory_bytes: 0,
+        };
         seen.refresh();
         Self { seen: Mutex::new(seen) }
     }
@@ -49,7 +55,11 @@ impl Seen {
         self.at = Instant::now();
         let Some(system) = &mut self.system else { return };
         system.refresh_cpu_usage();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000 first")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to 0..=1000 first"
+        )]
         let permille = (system.global_cpu_usage() * 10.0).clamp(0.0, 1000.0) as u16;
         self.cpu_permille = permille;
         let me = Pid::from_u32(std::process::id());

@@ -42,7 +42,13 @@ impl Meters {
 
     fn bucket(&self, link: &LinkId, per_second: u32, now: Instant) -> Arc<Mutex<Bucket>> {
         let mut buckets = self.buckets.lock();
-        let full = || Arc::new(Mutex::new(Bucket { per_second, level: f64::from(per_second), at: now }));
+        let full = || {
+            Arc::new(Mutex::new(Bucket {
+                per_second,
+                level: f64::from(per_second),
+                at: now,
+            }))
+        };
         Arc::clone(buckets.entry(link.clone()).or_insert_with(full))
     }
 }
@@ -51,7 +57,11 @@ impl Bucket {
     fn take(&mut self, per_second: u32, now: Instant) -> bool {
         if self.per_second != per_second {
             // A newer generation of the link: its rate counts from here on.
-            *self = Self { per_second, level: self.level.min(f64::from(per_second)), at: self.at };
+            *self = Self {
+                per_second,
+                level: self.level.min(f64::from(per_second)),
+                at: self.at,
+            };
         }
         let refill = now.saturating_duration_since(self.at).as_secs_f64() * f64::from(per_second);
         self.level = (self.level + refill).min(f64::from(per_second));
@@ -67,9 +77,10 @@ impl Bucket {
 /// Refuses a request that is longer than the link allows.
 pub(crate) fn check_payload(link: &ActiveLink, bytes: usize) -> Result<(), Fault> {
     match link.limits.payload_bytes_max {
-        Some(limit) if bytes as u64 > limit => {
-            Err(Fault::new(FaultKind::TooLarge, format!("link `{}` allows requests of {limit} bytes, this has {bytes}", link.id)))
-        }
+        Some(limit) if bytes as u64 > limit => Err(Fault::new(
+            FaultKind::TooLarge,
+            format!("link `{}` allows requests of {limit} bytes, this has {bytes}", link.id),
+        )),
         _ => Ok(()),
     }
 }
@@ -82,7 +93,11 @@ mod tests {
     #[test]
     fn a_bucket_gives_a_second_of_calls_at_once_and_refills() {
         let start = Instant::now();
-        let mut bucket = Bucket { per_second: 3, level: 3.0, at: start };
+        let mut bucket = Bucket {
+            per_second: 3,
+            level: 3.0,
+            at: start,
+        };
         let taken: Vec<_> = (0..4).map(|_| bucket.take(3, start)).collect();
         assert_eq!(taken, [true, true, true, false]);
         assert!(bucket.take(3, start + Duration::from_millis(400)));

@@ -75,7 +75,12 @@ impl Node {
         let artifacts = Artifacts::open(config.blobs(), bus.clone(), &config.lattice).map_err(StartError::Folder)?;
         let seed = config.key.seed().map_err(|error| StartError::Key(error.to_string()))?;
         let key = KeyPair::from_seed(&seed).map_err(|error| StartError::Key(error.to_string()))?;
-        let mut member_config = MemberConfig::new(config.lattice.clone(), config.key, config.token, config.data_dir.join("mesh"));
+        let mut member_config = MemberConfig::new(
+            config.lattice.clone(),
+            config.key,
+            config.token,
+            config.data_dir.join("mesh"),
+        );
         member_config.trusted_operators = config.trusted_operators;
         member_config.bundle = config.bundle;
         member_config.name = config.name;
@@ -98,16 +103,31 @@ impl Node {
             data_dir: config.data_dir,
             own_labels: config.labels,
         });
-        if tokio::time::timeout(LINKS_PATIENCE, member.links().caught_up()).await.is_err() {
+        if tokio::time::timeout(LINKS_PATIENCE, member.links().caught_up())
+            .await
+            .is_err()
+        {
             warn!("the lattice's links cannot be read now; going on with those on disk");
         }
         member.serve(Arc::new(NodeReceiver::new(&shared)));
         let control = serve_commands(&shared, key).await?;
         let service = list_as_service(&shared).await;
+        // A host that says it is ready must not miss the first command: the server has to have its subscriptions by then.
+        if let Err(error) = shared.bus.round_trip(LINKS_PATIENCE).await {
+            warn!(%error, "NATS does not answer now; commands will be heard when it does");
+        }
         member.announce(|presence| presence.state = MemberState::Ready).await;
         info!(host = %member.id(), lattice = %config.lattice, engine = %shared.engine.profile().profile, "host serves");
-        shared.events.tell(names::HOST_STARTED, None, json!({ "version": env!("CARGO_PKG_VERSION") }));
-        Ok(Self { shared, control: Some(control), _service: service })
+        shared.events.tell(
+            names::HOST_STARTED,
+            None,
+            json!({ "version": env!("CARGO_PKG_VERSION") }),
+        );
+        Ok(Self {
+            shared,
+            control: Some(control),
+            _service: service,
+        })
     }
 
     /// The host's key.
@@ -143,7 +163,9 @@ impl Node {
         {
             debug!("commands were still at work when the host stopped");
         }
-        self.shared.events.tell(names::HOST_STOPPED, None, json!({ "cut_off": cut_off }));
+        self.shared
+            .events
+            .tell(names::HOST_STOPPED, None, json!({ "cut_off": cut_off }));
         // Nothing runs any more; what is left is the tails of answers on their way to other members.
         if let Departure::CutShort(count) = self.shared.member.leave(LAST_WORDS).await {
             cut_off = cut_off.max(count);
@@ -151,7 +173,10 @@ impl Node {
         self.shared.let_go();
         self.shared.tasks.abort();
         if !self.shared.tasks.drain(LAST_WORDS).await {
-            warn!(tasks = self.shared.tasks.running(), "tasks of this host did not end in time");
+            warn!(
+                tasks = self.shared.tasks.running(),
+                "tasks of this host did not end in time"
+            );
         }
         Stopped { cut_off }
     }
@@ -181,7 +206,10 @@ async fn serve_commands(shared: &Arc<Shared>, key: KeyPair) -> Result<ControlSer
 /// Lists this host for `nats micro ls`. Nice to have: nothing hangs on it.
 async fn list_as_service(shared: &Shared) -> Option<Service> {
     let member = &shared.member;
-    let facts = [("lattice", member.lattice().to_string()), ("host", member.id().to_string())];
+    let facts = [
+        ("lattice", member.lattice().to_string()),
+        ("host", member.id().to_string()),
+    ];
     let description = ServiceDescription {
         name: "lattice-host".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -31,7 +31,9 @@ enum Purpose {
 
 impl NodeReceiver {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::downgrade(shared) }
+        Self {
+            shared: Arc::downgrade(shared),
+        }
     }
 }
 
@@ -42,13 +44,18 @@ impl Receiver for NodeReceiver {
             return Err(Fault::new(FaultKind::Draining, "this host is stopping"));
         };
         if shared.is_draining() {
-            return Err(Fault::new(FaultKind::Draining, format!("host {} is stopping", shared.member.id())));
+            return Err(Fault::new(
+                FaultKind::Draining,
+                format!("host {} is stopping", shared.member.id()),
+            ));
         }
         match &call.target {
             Party::Actor(name) => {
                 let name = name.clone();
                 // The local look-up comes first: while nothing is let in, the body is untouched and the caller tries elsewhere.
-                let Some(entry) = shared.actors.enter(&name) else { return Err(not_here(&shared, &name)) };
+                let Some(entry) = shared.actors.enter(&name) else {
+                    return Err(not_here(&shared, &name));
+                };
                 serve(entry, call).await
             }
             Party::Provider(name) => {
@@ -85,20 +92,31 @@ async fn serve(entry: Entry, call: IncomingCall) -> Result<Reply, Fault> {
             let request: MessagingRequest = rmp_serde::from_slice(&bytes)
                 .map_err(|error| Fault::new(FaultKind::BadArguments, format!("the message cannot be read: {error}")))?;
             let MessagingRequest::Handle(message) = request else {
-                return Err(Fault::new(FaultKind::BadArguments, "an actor handles messages, nothing else was asked of it"));
+                return Err(Fault::new(
+                    FaultKind::BadArguments,
+                    "an actor handles messages, nothing else was asked of it",
+                ));
             };
             let reply = match entry.message(message, &context).await? {
                 Ok(()) => MessagingReply::Done,
                 Err(error) => MessagingReply::HandlerError(error),
             };
             let bytes = rmp_serde::to_vec_named(&reply).map_err(|error| Fault::internal(error.to_string()))?;
-            Ok(Reply { head: Bytes::new(), body: bytes.into() })
+            Ok(Reply {
+                head: Bytes::new(),
+                body: bytes.into(),
+            })
         }
         Purpose::Function => {
             let limit = entry.body_bytes_max();
             let args = call.body.collect(limit).await?;
-            let results = entry.call_encoded(&call.interface, call.function.as_str(), &args, &context).await?;
-            Ok(Reply { head: Bytes::new(), body: results.into() })
+            let results = entry
+                .call_encoded(&call.interface, call.function.as_str(), &args, &context)
+                .await?;
+            Ok(Reply {
+                head: Bytes::new(),
+                body: results.into(),
+            })
         }
     }
 }
@@ -116,5 +134,8 @@ fn not_here(shared: &Shared, name: &ActorName) -> Fault {
 }
 
 fn provider_not_here(shared: &Shared, name: &ProviderName) -> Fault {
-    Fault::not_here(format!("provider `{name}` does not run on {}", shared.member.id()), None)
+    Fault::not_here(
+        format!("provider `{name}` does not run on {}", shared.member.id()),
+        None,
+    )
 }

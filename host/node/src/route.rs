@@ -47,8 +47,14 @@ pub(crate) fn choose(local: Option<Load>, elsewhere: Option<Load>) -> Route {
 mod tests {
     use super::*;
 
-    const FREE: Option<Load> = Some(Load { in_flight: 1, capacity: 2 });
-    const FULL: Option<Load> = Some(Load { in_flight: 2, capacity: 2 });
+    const FREE: Option<Load> = Some(Load {
+        in_flight: 1,
+        capacity: 2,
+    });
+    const FULL: Option<Load> = Some(Load {
+        in_flight: 2,
+        capacity: 2,
+    });
 
     #[test]
     fn local_first_spill_when_full_stay_when_everybody_is_full() {
@@ -64,7 +70,11 @@ mod tests {
             (FULL, FULL, Route::Local),
         ];
         for (local, elsewhere, expect) in table {
-            assert_eq!(choose(local, elsewhere), expect, "local {local:?}, elsewhere {elsewhere:?}");
+            assert_eq!(
+                choose(local, elsewhere),
+                expect,
+                "local {local:?}, elsewhere {elsewhere:?}"
+            );
         }
     }
 }

@@ -135,7 +135,9 @@ impl Shared {
         for actor in &actors {
             actor.set_leaving();
         }
-        self.member.announce(|presence| presence.state = MemberState::Draining).await;
+        self.member
+            .announce(|presence| presence.state = MemberState::Draining)
+            .await;
         if self.bus.is_connected() {
             // A server that does not answer is no reason not to drain.
             let _ = self.bus.round_trip(Duration::from_secs(2)).await;
@@ -144,7 +146,10 @@ impl Shared {
         let left = || until.saturating_duration_since(Instant::now());
         let providers = self.providers.all();
         let drivers = providers.iter().filter(|provider| provider.drives_actors());
-        let cut_off_outside: usize = futures::future::join_all(drivers.map(|provider| provider.end(left()))).await.into_iter().sum();
+        let cut_off_outside: usize = futures::future::join_all(drivers.map(|provider| provider.end(left())))
+            .await
+            .into_iter()
+            .sum();
         // The gates stay open meanwhile: nothing comes from outside any more, and what is in flight may call its neighbours.
         while actors.iter().any(|actor| !actor.is_idle()) && !left().is_zero() {
             tokio::time::sleep(IDLE_CHECK.min(left())).await;
@@ -152,7 +157,13 @@ impl Shared {
         let drained = futures::future::join_all(actors.iter().map(|actor| actor.drain(Duration::ZERO))).await;
         let cut_off: usize = drained.iter().map(|drained| drained.cancelled).sum();
         // The others last: actors that finish may still need their stores.
-        futures::future::join_all(providers.iter().filter(|provider| !provider.drives_actors()).map(|provider| provider.end(left()))).await;
+        futures::future::join_all(
+            providers
+                .iter()
+                .filter(|provider| !provider.drives_actors())
+                .map(|provider| provider.end(left())),
+        )
+        .await;
         info!(cut_off, "drained");
         cut_off.max(cut_off_outside)
     }

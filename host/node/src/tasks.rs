@@ -41,7 +41,8 @@ impl Tasks {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.tracker.spawn(work.instrument(tracing::debug_span!("task", task = name)))
+        self.tracker
+            .spawn(work.instrument(tracing::debug_span!("task", task = name)))
     }
 
     /// A token that is cancelled when the node stops.

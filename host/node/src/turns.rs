@@ -17,7 +17,9 @@ pub(crate) type Turn = OwnedMutexGuard<()>;
 
 impl<K> Default for Turns<K> {
     fn default() -> Self {
-        Self { locks: Mutex::default() }
+        Self {
+            locks: Mutex::default(),
+        }
     }
 }
 
@@ -50,7 +52,11 @@ mod tests {
         let turns = Turns::default();
         let turn = turns.take(&"a").await;
         let _other = turns.take(&"b").await;
-        assert!(tokio::time::timeout(Duration::from_millis(10), turns.take(&"a")).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(10), turns.take(&"a"))
+                .await
+                .is_err()
+        );
         drop(turn);
         turns.take(&"a").await;
     }

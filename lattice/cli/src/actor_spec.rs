@@ -33,7 +33,10 @@ pub(crate) fn read_component(image: &str) -> Result<Component> {
     })?;
     check_component(&path.display().to_string(), &bytes)?;
     let full = std::fs::canonicalize(&path).unwrap_or(path);
-    Ok(Component { image: format!("file://{}", full.display()), bytes })
+    Ok(Component {
+        image: format!("file://{}", full.display()),
+        bytes,
+    })
 }
 
 fn image_path(image: &str) -> Result<PathBuf> {
@@ -50,7 +53,12 @@ fn image_path(image: &str) -> Result<PathBuf> {
 /// The first bytes tell a component from the other things that end in `.wasm`.
 fn check_component(name: &str, bytes: &[u8]) -> Result<()> {
     const MAGIC: &[u8] = b"\0asm";
-    let refuse = |why: &str, help: &str| Err(Failure::failed(format!("{name} is not a component")).because(why).help(help).into());
+    let refuse = |why: &str, help: &str| {
+        Err(Failure::failed(format!("{name} is not a component"))
+            .because(why)
+            .help(help)
+            .into())
+    };
     match (bytes.get(..4), bytes.get(4..8)) {
         (Some(MAGIC), Some([_, _, 1, 0])) => Ok(()),
         (Some(MAGIC), Some([1, 0, 0, 0])) => refuse(
@@ -58,7 +66,10 @@ fn check_component(name: &str, bytes: &[u8]) -> Result<()> {
             "make a component of it: `wasm-tools component new`, or build for the target wasm32-wasip2",
         ),
         (Some(MAGIC), _) => refuse("it is WebAssembly of a kind that is not known here", "is it damaged?"),
-        _ => refuse("it is not WebAssembly at all", "give the `.wasm` file that your build made"),
+        _ => refuse(
+            "it is not WebAssembly at all",
+            "give the `.wasm` file that your build made",
+        ),
     }
 }
 
@@ -67,7 +78,11 @@ pub(crate) fn limits(pairs: &[(String, String)]) -> Result<Limits> {
     let mut limits = Limits::default();
     for (key, value) in pairs {
         let bytes = || parse_bytes(value).with_context(|| format!("the limit `{key}` is wrong"));
-        let count = || value.parse::<u32>().with_context(|| format!("the limit `{key}={value}` is not a whole number"));
+        let count = || {
+            value
+                .parse::<u32>()
+                .with_context(|| format!("the limit `{key}={value}` is not a whole number"))
+        };
         match key.as_str() {
             "memory" => limits.memory_bytes = bytes()?,
             "body" => limits.body_bytes_max = bytes()?,
@@ -103,12 +118,17 @@ impl FromStr for ReuseArg {
         if text == "fresh" {
             return Ok(Self(Reuse::Fresh));
         }
-        let Some(counts) = text.strip_prefix("concurrent:") else { return Ok(Self(Reuse::Invocations(count(text)?))) };
+        let Some(counts) = text.strip_prefix("concurrent:") else {
+            return Ok(Self(Reuse::Invocations(count(text)?)));
+        };
         let (at_a_time, in_all) = match counts.split_once(':') {
             Some((at_a_time, in_all)) => (count(at_a_time)?, count(in_all)?),
             None => (count(counts)?, CONCURRENT_INVOCATIONS),
         };
-        Ok(Self(Reuse::Concurrent { max_in_flight: at_a_time, max_invocations: in_all }))
+        Ok(Self(Reuse::Concurrent {
+            max_in_flight: at_a_time,
+            max_invocations: in_all,
+        }))
     }
 }
 
@@ -118,9 +138,16 @@ mod tests {
 
     #[test]
     fn reads_limits() {
-        let pairs = |list: &[(&str, &str)]| list.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
+        let pairs = |list: &[(&str, &str)]| {
+            list.iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect::<Vec<_>>()
+        };
         let read = limits(&pairs(&[("memory", "64MiB"), ("deadline", "5s"), ("queue", "0")])).expect("good limits");
-        assert_eq!((read.memory_bytes, read.deadline_ms, read.queue), (64 << 20, 5000, Some(0)));
+        assert_eq!(
+            (read.memory_bytes, read.deadline_ms, read.queue),
+            (64 << 20, 5000, Some(0))
+        );
         assert!(limits(&pairs(&[("memroy", "64MiB")])).is_err());
         assert!(limits(&pairs(&[("concurrency", "0")])).is_err());
         assert!(limits(&pairs(&[("concurrency", "-1")])).is_err());
@@ -131,7 +158,13 @@ mod tests {
         let read = |text: &str| text.parse::<ReuseArg>().map(|reuse| reuse.0);
         assert_eq!(read("fresh"), Ok(Reuse::Fresh));
         assert_eq!(read("200"), Ok(Reuse::Invocations(200)));
-        assert_eq!(read("concurrent:8:90"), Ok(Reuse::Concurrent { max_in_flight: 8, max_invocations: 90 }));
+        assert_eq!(
+            read("concurrent:8:90"),
+            Ok(Reuse::Concurrent {
+                max_in_flight: 8,
+                max_invocations: 90
+            })
+        );
         assert!(read("0").is_err() && read("concurrent").is_err() && read("sometimes").is_err());
     }
 
@@ -150,7 +183,14 @@ mod tests {
     #[test]
     fn other_schemes_are_named() {
         let error = image_path("oci://x/y").expect_err("not yet");
-        assert!(error.downcast::<Failure>().expect("a failure").why.expect("a reason").contains("oci://"));
+        assert!(
+            error
+                .downcast::<Failure>()
+                .expect("a failure")
+                .why
+                .expect("a reason")
+                .contains("oci://")
+        );
         assert_eq!(image_path("file:///a/b").expect("a path"), PathBuf::from("/a/b"));
     }
 }

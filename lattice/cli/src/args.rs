@@ -10,7 +10,9 @@ use crate::{app::App, commands, output::Format};
 /// Runs WebAssembly actors on any machine that NATS reaches, and moves them between machines while they run.
 #[derive(Debug, Parser)]
 #[command(name = "lattice", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 denied or not verified, 5 timeout, 6 conflict, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 denied or not verified, 5 timeout, 6 conflict, 130 interrupted."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -17,8 +17,11 @@ const LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Changes the bundle in force and publishes the result. Returns its serial.
 pub(crate) async fn change(session: &Session, change: impl FnOnce(&mut TrustBundle) -> Result<()>) -> Result<u64> {
     let operator = session.context.keys.operator.as_ref().ok_or_else(|| {
-        Failure::new(Exit::Denied, "only an operator can change whom the lattice trusts, and this context has no operator's key")
-            .help("use a context with `keys.operator`: `lattice context ls`")
+        Failure::new(
+            Exit::Denied,
+            "only an operator can change whom the lattice trusts, and this context has no operator's key",
+        )
+        .help("use a context with `keys.operator`: `lattice context ls`")
     })?;
     let key = read_seed(operator)?;
     let trust = session.trust().await?;
@@ -27,7 +30,10 @@ pub(crate) async fn change(session: &Session, change: impl FnOnce(&mut TrustBund
     change(&mut bundle)?;
     bundle.serial += 1;
     let token = bundle.sign(&key, &session.context.lattice, Validity::lasting(now(), LIFETIME))?;
-    session.client.publish_trust(&token, &session.context.trusted_operators).await?;
+    session
+        .client
+        .publish_trust(&token, &session.context.trusted_operators)
+        .await?;
     // Where the keys are, the bundle is too: the next start goes on from it.
     let beside = operator.with_file_name("bundle.jwt");
     if beside.exists() {

@@ -35,10 +35,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<World> {
         }
     };
     let items = |map: &wit_parser::IndexMap<WorldKey, WorldItem>| {
-        map.iter().filter_map(|(key, item)| read_item(&resolve, key, item)).collect()
+        map.iter()
+            .filter_map(|(key, item)| read_item(&resolve, key, item))
+            .collect()
     };
     let world = &resolve.worlds[world];
-    Ok(World { imports: items(&world.imports), exports: items(&world.exports) })
+    Ok(World {
+        imports: items(&world.imports),
+        exports: items(&world.exports),
+    })
 }
 
 fn read_item(resolve: &Resolve, key: &WorldKey, item: &WorldItem) -> Option<Item> {
@@ -52,13 +57,24 @@ fn read_item(resolve: &Resolve, key: &WorldKey, item: &WorldItem) -> Option<Item
 }
 
 fn read_interface(resolve: &Resolve, interface: &Interface) -> Vec<FunctionShape> {
-    interface.functions.values().map(|function| read_function(resolve, function)).collect()
+    interface
+        .functions
+        .values()
+        .map(|function| read_function(resolve, function))
+        .collect()
 }
 
 fn read_function(resolve: &Resolve, function: &Function) -> FunctionShape {
-    let params: Vec<String> =
-        function.params.iter().map(|param| format!("{}: {}", param.name, type_text(resolve, &param.ty))).collect();
-    let result = function.result.as_ref().map(|ty| format!(" -> {}", type_text(resolve, ty))).unwrap_or_default();
+    let params: Vec<String> = function
+        .params
+        .iter()
+        .map(|param| format!("{}: {}", param.name, type_text(resolve, &param.ty)))
+        .collect();
+    let result = function
+        .result
+        .as_ref()
+        .map(|ty| format!(" -> {}", type_text(resolve, ty)))
+        .unwrap_or_default();
     let prefix = if function.kind.is_async() { "async " } else { "" };
     FunctionShape {
         name: function.name.clone(),
@@ -93,7 +109,11 @@ fn defined_text(resolve: &Resolve, id: TypeId) -> String {
         return name.clone();
     }
     let text = |ty: &Type| type_text(resolve, ty);
-    let maybe = |ty: &Option<Type>| ty.as_ref().map(|ty| format!("<{}>", type_text(resolve, ty))).unwrap_or_default();
+    let maybe = |ty: &Option<Type>| {
+        ty.as_ref()
+            .map(|ty| format!("<{}>", type_text(resolve, ty)))
+            .unwrap_or_default()
+    };
     match &defined.kind {
         TypeDefKind::Option(ty) => format!("option<{}>", text(ty)),
         TypeDefKind::List(ty) => format!("list<{}>", text(ty)),
@@ -147,7 +167,11 @@ mod tests {
     #[test]
     fn damaged_bytes_are_an_error() {
         for length in 0..40u8 {
-            let bytes: Vec<u8> = b"\0asm\x0d\0\x01\0".iter().copied().chain((0..length).map(|n: u8| n.wrapping_mul(7))).collect();
+            let bytes: Vec<u8> = b"\0asm\x0d\0\x01\0"
+                .iter()
+                .copied()
+                .chain((0..length).map(|n: u8| n.wrapping_mul(7)))
+                .collect();
             // Whatever it makes of them, it returns.
             let _ = read(&bytes);
         }

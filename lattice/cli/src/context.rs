@@ -119,7 +119,10 @@ pub(crate) fn resolve(home: &Home, overrides: &Overrides) -> Result<ContextFile>
         context.lattice = lattice.clone();
     }
     if let Some(name) = &overrides.nats_context {
-        context.nats = NatsSettings { context: Some(name.clone()), ..NatsSettings::default() };
+        context.nats = NatsSettings {
+            context: Some(name.clone()),
+            ..NatsSettings::default()
+        };
     }
     if let Some(url) = &overrides.nats_url {
         context.nats.url = Some(url.clone());
@@ -161,7 +164,9 @@ pub(crate) fn save(home: &Home, name: &str, context: &ContextFile) -> Result<()>
 
 /// The name of the selected context.
 pub(crate) fn current(home: &Home) -> Result<Option<String>> {
-    Ok(files::read_if_there(&home.current_context())?.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()))
+    Ok(files::read_if_there(&home.current_context())?
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty()))
 }
 
 /// Selects a context.
@@ -180,7 +185,11 @@ pub(crate) fn names(home: &Home) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in entries {
         let file = entry?.file_name();
-        names.extend(file.to_str().and_then(|name| name.strip_suffix(".json")).map(str::to_owned));
+        names.extend(
+            file.to_str()
+                .and_then(|name| name.strip_suffix(".json"))
+                .map(str::to_owned),
+        );
     }
     names.sort();
     Ok(names)
@@ -188,8 +197,9 @@ pub(crate) fn names(home: &Home) -> Result<Vec<String>> {
 
 /// A context's name becomes a file name, so it is held to what a lattice id may be.
 fn path_of(home: &Home, name: &str) -> Result<PathBuf> {
-    let checked: lattice_core::EntityName =
-        name.parse().map_err(|error| Failure::usage(format!("`{name}` cannot be a context")).because(error))?;
+    let checked: lattice_core::EntityName = name
+        .parse()
+        .map_err(|error| Failure::usage(format!("`{name}` cannot be a context")).because(error))?;
     Ok(home.contexts().join(format!("{checked}.json")))
 }
 
@@ -207,7 +217,11 @@ mod tests {
     fn context(url: &str) -> ContextFile {
         ContextFile {
             lattice: "shop".parse().unwrap(),
-            nats: NatsSettings { url: Some(url.into()), creds: Some("/c".into()), ..NatsSettings::default() },
+            nats: NatsSettings {
+                url: Some(url.into()),
+                creds: Some("/c".into()),
+                ..NatsSettings::default()
+            },
             trusted_operators: vec![],
             keys: KeyFiles::default(),
             made_by_up: true,
@@ -221,23 +235,47 @@ mod tests {
         select(&home, "shop").unwrap();
         assert_eq!(resolve(&home, &Overrides::default()).unwrap(), context("nats://a"));
 
-        let creds = Overrides { creds: Some("/d".into()), ..Overrides::default() };
+        let creds = Overrides {
+            creds: Some("/d".into()),
+            ..Overrides::default()
+        };
         assert_eq!(resolve(&home, &creds).unwrap().nats.creds, Some("/d".into()));
 
-        let url = Overrides { nats_url: Some("nats://b".into()), ..Overrides::default() };
+        let url = Overrides {
+            nats_url: Some("nats://b".into()),
+            ..Overrides::default()
+        };
         let resolved = resolve(&home, &url).unwrap();
-        assert_eq!((resolved.lattice.as_str(), resolved.nats.creds), ("default", None), "another server, other keys");
+        assert_eq!(
+            (resolved.lattice.as_str(), resolved.nats.creds),
+            ("default", None),
+            "another server, other keys"
+        );
 
-        let both = Overrides { context: Some("shop".into()), ..url };
+        let both = Overrides {
+            context: Some("shop".into()),
+            ..url
+        };
         let resolved = resolve(&home, &both).unwrap();
-        assert_eq!((resolved.lattice.as_str(), resolved.nats.url.as_deref()), ("shop", Some("nats://b")));
+        assert_eq!(
+            (resolved.lattice.as_str(), resolved.nats.url.as_deref()),
+            ("shop", Some("nats://b"))
+        );
     }
 
     #[test]
     fn without_any_context_the_way_in_is_told() {
         let (_dir, home) = home();
         let error = resolve(&home, &Overrides::default()).unwrap_err();
-        assert!(error.downcast_ref::<Failure>().unwrap().help.as_ref().unwrap().contains("lattice up"));
+        assert!(
+            error
+                .downcast_ref::<Failure>()
+                .unwrap()
+                .help
+                .as_ref()
+                .unwrap()
+                .contains("lattice up")
+        );
     }
 
     #[test]

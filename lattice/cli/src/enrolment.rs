@@ -27,14 +27,25 @@ impl Enrolment {
     /// Reads the keys of a context.
     pub(crate) fn open(context: &ContextFile) -> Result<Self> {
         let issuer = context.keys.issuer.as_ref().ok_or_else(|| {
-            Failure::new(Exit::Denied, "members must be enrolled by an issuer, and this context has no issuer's key")
-                .help("use a context with `keys.issuer`, the seed of an issuer with the role `host`: `lattice context ls`")
+            Failure::new(
+                Exit::Denied,
+                "members must be enrolled by an issuer, and this context has no issuer's key",
+            )
+            .help("use a context with `keys.issuer`, the seed of an issuer with the role `host`: `lattice context ls`")
         })?;
-        let nats_account = context.keys.nats_account.as_ref().map(|path| read_seed(path)).transpose()?;
+        let nats_account = context
+            .keys
+            .nats_account
+            .as_ref()
+            .map(|path| read_seed(path))
+            .transpose()?;
         if nats_account.is_none() {
             warn("this context cannot make NATS users: give the member credentials from whoever runs NATS");
         }
-        Ok(Self { issuer: read_seed(issuer)?, nats_account })
+        Ok(Self {
+            issuer: read_seed(issuer)?,
+            nats_account,
+        })
     }
 
     /// Makes a NATS user for the member, if that is ours to do.
@@ -45,7 +56,9 @@ impl Enrolment {
         permissions: Permissions,
         until: UnixSeconds,
     ) -> Result<Option<UserId>> {
-        let Some(account) = &self.nats_account else { return Ok(None) };
+        let Some(account) = &self.nats_account else {
+            return Ok(None);
+        };
         write_credentials(account, path, name, |_| permissions, now(), Some(until)).map(Some)
     }
 }
@@ -54,19 +67,34 @@ impl Enrolment {
 pub(crate) fn connection_settings(context: &ContextFile, creds: Option<PathBuf>) -> Vec<(&'static str, Value)> {
     let nats = &context.nats;
     let text = |path: PathBuf| Value::from(path.to_string_lossy().as_ref());
-    let operators: Vec<&str> = context.trusted_operators.iter().map(|operator| operator.as_str()).collect();
+    let operators: Vec<&str> = context
+        .trusted_operators
+        .iter()
+        .map(lattice_core::OperatorId::as_str)
+        .collect();
     let settings = [
         ("lattice", Some(context.lattice.as_str().into())),
-        ("nats-url", nats.url.as_ref().map(|urls| urls.split(',').map(str::trim).collect::<Vec<_>>().into())),
+        (
+            "nats-url",
+            nats.url
+                .as_ref()
+                .map(|urls| urls.split(',').map(str::trim).collect::<Vec<_>>().into()),
+        ),
         ("nats-creds", creds.map(text)),
         ("tls-ca", nats.tls_ca.clone().map(text)),
         ("jetstream-domain", nats.jetstream_domain.clone().map(Value::from)),
         ("operators", (!operators.is_empty()).then(|| operators.into())),
     ];
-    settings.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    settings
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
 }
 
 /// Settings as TOML. Texts and lists of texts are written the same as in JSON.
 pub(crate) fn to_toml(settings: &[(&str, Value)]) -> String {
-    settings.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+    settings
+        .iter()
+        .map(|(key, value)| format!("{key} = {value}\n"))
+        .collect()
 }

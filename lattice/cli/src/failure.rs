@@ -28,7 +28,12 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), why: None, help: None }
+        Self {
+            exit,
+            what: what.into(),
+            why: None,
+            help: None,
+        }
     }
 
     pub(crate) fn failed(what: impl Into<String>) -> Self {
@@ -71,7 +76,12 @@ impl std::error::Error for Failure {}
 
 impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
-        Self { exit: exit_of(error.kind), what: error.message, why: None, help: error.help }
+        Self {
+            exit: exit_of(error.kind),
+            what: error.message,
+            why: None,
+            help: error.help,
+        }
     }
 }
 
@@ -110,7 +120,10 @@ pub(crate) fn describe(error: &anyhow::Error) -> Failure {
 /// Prints a failure on stderr.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     let failure = describe(error);
-    let (red, cyan) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
+    let (red, cyan) = (
+        anstyle::AnsiColor::Red.on_default().bold(),
+        anstyle::AnsiColor::Cyan.on_default().bold(),
+    );
     anstream::eprintln!("{red}error:{red:#} {}", failure.what);
     if let Some(why) = &failure.why {
         anstream::eprintln!("  why: {why}");
@@ -130,7 +143,9 @@ mod tests {
     #[test]
     fn the_outermost_context_is_what_and_the_rest_is_why() {
         let error = ControlError::not_found("no actor `hallo` here").with_help("`lattice get actors` lists them");
-        let error = Err::<(), _>(error).context("cannot scale `hallo`").expect_err("it is one");
+        let error = Err::<(), _>(error)
+            .context("cannot scale `hallo`")
+            .expect_err("it is one");
         let failure = describe(&error);
         assert_eq!(failure.exit, Exit::NotFound);
         assert_eq!(failure.what, "cannot scale `hallo`");
@@ -141,6 +156,9 @@ mod tests {
     #[test]
     fn an_unnamed_error_exits_with_one() {
         let failure = describe(&anyhow::anyhow!("boom"));
-        assert_eq!((failure.exit, failure.what.as_str(), failure.why), (Exit::Failed, "boom", None));
+        assert_eq!(
+            (failure.exit, failure.what.as_str(), failure.why),
+            (Exit::Failed, "boom", None)
+        );
     }
 }

@@ -23,7 +23,9 @@ pub(crate) fn create_private_dir(path: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).with_context(|| format!("cannot create the folder {}", path.display()))
+    builder
+        .create(path)
+        .with_context(|| format!("cannot create the folder {}", path.display()))
 }
 
 /// Writes a file so that a reader sees the old bytes or the new ones, never half, and a secret is never readable to
@@ -88,7 +90,11 @@ mod tests {
         write_atomically(&path, b"two", Privacy::Secret).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "the temporary file is gone");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            1,
+            "the temporary file is gone"
+        );
     }
 
     #[test]

@@ -43,7 +43,9 @@ impl Home {
 
     /// What `lattice up` keeps for one lattice.
     pub(crate) fn lattice(&self, lattice: &LatticeId) -> LatticeHome {
-        LatticeHome { root: self.root.join("lattices").join(lattice.to_string()) }
+        LatticeHome {
+            root: self.root.join("lattices").join(lattice.to_string()),
+        }
     }
 }
 

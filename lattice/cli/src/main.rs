@@ -5,13 +5,13 @@
 
 mod actor_spec;
 mod app;
+mod args;
 mod bundle;
+mod commands;
 mod component;
+mod context;
 mod doctor;
 mod enrolment;
-mod args;
-mod commands;
-mod context;
 mod failure;
 mod files;
 mod home;
@@ -45,7 +45,10 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     let app = app::App::new(&cli.global)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let handles_interrupts = cli.command.handles_interrupts();
     let outcome = runtime.block_on(async {
         let work = cli.command.run(&app);

@@ -6,7 +6,10 @@ use lattice_core::{LatticeId, MemberId, UserId, subject, token::nats::Permission
 /// A host: what every member needs, buckets of its own for key-value providers, and subjects for messaging providers.
 pub(crate) fn host(lattice: &LatticeId, host: &MemberId, messaging: &[String]) -> Permissions {
     let subjects = || messaging.iter().cloned();
-    Permissions::member(lattice, host).with_jetstream(lattice).publishing(subjects()).subscribing(subjects())
+    Permissions::member(lattice, host)
+        .with_jetstream(lattice)
+        .publishing(subjects())
+        .subscribing(subjects())
 }
 
 /// A stand-alone provider: what every member needs, and no more.
@@ -27,7 +30,9 @@ pub(crate) fn cli(lattice: &LatticeId, user: &UserId) -> Permissions {
         inbox.clone(),
     ];
     publish.extend([buckets.trust, buckets.links, buckets.config].map(|bucket| format!("$KV.{bucket}.>")));
-    Permissions::all().publishing(publish).subscribing([inbox, subject::event_wildcard(lattice)])
+    Permissions::all()
+        .publishing(publish)
+        .subscribing([inbox, subject::event_wildcard(lattice)])
 }
 
 /// Where replies to this CLI come back to.

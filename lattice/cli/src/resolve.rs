@@ -16,12 +16,14 @@ pub(crate) fn member<'a>(members: &'a [MemberSummary], text: &str) -> Result<&'a
     // Ids are upper case, names lower: one prefix rarely means both.
     let begun: Vec<_> = members
         .iter()
-        .filter(|member| !text.is_empty() && (member.name.starts_with(text) || member.member.as_str().starts_with(text)))
+        .filter(|member| {
+            !text.is_empty() && (member.name.starts_with(text) || member.member.as_str().starts_with(text))
+        })
         .collect();
     if begun.is_empty() {
-        return Err(Failure::not_found(format!("no host is called `{text}`")).because(there_are(members)).help(
-            "give a name, an id or the beginning of either: `lattice get hosts -o wide` lists them",
-        ));
+        return Err(Failure::not_found(format!("no host is called `{text}`"))
+            .because(there_are(members))
+            .help("give a name, an id or the beginning of either: `lattice get hosts -o wide` lists them"));
     }
     only(&begun, text)
 }
@@ -29,9 +31,11 @@ pub(crate) fn member<'a>(members: &'a [MemberSummary], text: &str) -> Result<&'a
 fn only<'a>(found: &[&'a MemberSummary], text: &str) -> Result<&'a MemberSummary, Failure> {
     match found {
         [one] => Ok(one),
-        several => Err(Failure::new(Exit::Conflict, format!("`{text}` could be {} hosts", several.len()))
-            .because(list(several.iter().copied()))
-            .help("give more of the id")),
+        several => Err(
+            Failure::new(Exit::Conflict, format!("`{text}` could be {} hosts", several.len()))
+                .because(list(several.iter().copied()))
+                .help("give more of the id"),
+        ),
     }
 }
 
@@ -43,7 +47,10 @@ fn there_are(members: &[MemberSummary]) -> String {
 }
 
 fn list<'a>(members: impl IntoIterator<Item = &'a MemberSummary>) -> String {
-    let names: Vec<String> = members.into_iter().map(|m| format!("{} ({})", m.name, short_id(m.member.as_str()))).collect();
+    let names: Vec<String> = members
+        .into_iter()
+        .map(|m| format!("{} ({})", m.name, short_id(m.member.as_str())))
+        .collect();
     names.join(", ")
 }
 

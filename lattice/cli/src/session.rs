@@ -88,15 +88,20 @@ impl Session {
     /// The key that signs links.
     pub(crate) fn link_signer(&self) -> Result<LinkSigner> {
         let path = self.context.keys.issuer.as_ref().ok_or_else(|| {
-            Failure::new(Exit::Denied, "links must be signed, and this context has no issuer's key")
-                .help("use a context with `keys.issuer`, the seed of an issuer with the role `link`: `lattice context ls`")
+            Failure::new(
+                Exit::Denied,
+                "links must be signed, and this context has no issuer's key",
+            )
+            .help("use a context with `keys.issuer`, the seed of an issuer with the role `link`: `lattice context ls`")
         })?;
         Ok(LinkSigner::new(read_seed(path)?)?)
     }
 }
 
 fn is_unreachable(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<ControlError>().is_some_and(|error| error.kind == ErrorKind::Unreachable)
+    error
+        .downcast_ref::<ControlError>()
+        .is_some_and(|error| error.kind == ErrorKind::Unreachable)
 }
 
 /// Connects to NATS as a context says.
@@ -108,7 +113,10 @@ pub(crate) async fn connect_bus(settings: &NatsSettings) -> Result<Bus> {
 
 fn not_connected(error: &ConnectError) -> anyhow::Error {
     let (exit, help) = match error {
-        ConnectError::Unreachable { .. } => (Exit::Failed, "start a lattice here with `lattice up`, or check the address in `lattice context ls`"),
+        ConnectError::Unreachable { .. } => (
+            Exit::Failed,
+            "start a lattice here with `lattice up`, or check the address in `lattice context ls`",
+        ),
         ConnectError::Refused { .. } | ConnectError::Credentials(_) => (Exit::Denied, error.help()),
         _ => (Exit::Failed, error.help()),
     };
@@ -150,7 +158,9 @@ pub(crate) fn read_seed(path: &Path) -> Result<KeyPair> {
         .ok_or_else(|| Failure::not_found(format!("the key {} is not there", path.display())))?;
     // Its text is a secret: an error must not repeat it.
     KeyPair::from_seed(text.trim()).map_err(|_| {
-        Failure::failed(format!("{} holds no nkey seed", path.display())).help("it should be one line that begins with S").into()
+        Failure::failed(format!("{} holds no nkey seed", path.display()))
+            .help("it should be one line that begins with S")
+            .into()
     })
 }
 

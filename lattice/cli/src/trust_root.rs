@@ -2,7 +2,10 @@
 //!
 //! It is the same scheme as in production, with all keys in one folder. There is no mode without it.
 
-use std::{path::{Path, PathBuf}, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use lattice_core::{
@@ -49,7 +52,11 @@ impl TrustRoot {
     /// Reads the keys in a folder, making those that are missing.
     pub(crate) fn load_or_create(folder: &Path, lattice: &LatticeId, now: UnixSeconds) -> Result<(Self, Origin)> {
         files::create_private_dir(folder)?;
-        let origin = if folder.join("operator.seed").exists() { Origin::Found } else { Origin::Made };
+        let origin = if folder.join("operator.seed").exists() {
+            Origin::Found
+        } else {
+            Origin::Made
+        };
         let key = |name: &str, kind: fn() -> KeyPair| load_or_create_key(&folder.join(name), kind);
         let operator = key("operator.seed", KeyPair::new_operator)?;
         let issuer = key("issuer.seed", KeyPair::new_account)?;
@@ -90,9 +97,18 @@ impl TrustRoot {
 
     /// Signs a host's token.
     pub(crate) fn enrol_host(&self, host: &HostId, labels: Labels, user: UserId, now: UnixSeconds) -> Result<String> {
-        let body = HostGrant { labels, user: Some(user), ..HostGrant::default() };
+        let body = HostGrant {
+            labels,
+            user: Some(user),
+            ..HostGrant::default()
+        };
         let validity = Validity::lasting(now, LIFETIME);
-        let draft = Draft { subject: host.to_string(), lattice: self.lattice.clone(), validity, body };
+        let draft = Draft {
+            subject: host.to_string(),
+            lattice: self.lattice.clone(),
+            validity,
+            body,
+        };
         Ok(token::sign(&self.issuer, &draft)?)
     }
 
@@ -115,8 +131,14 @@ impl TrustRoot {
         Ok(ServerTrust {
             operator_token: nats::operator_token(&self.nats_operator, &name, &system, now)?,
             accounts: vec![
-                (account.clone(), nats::account_token(&self.nats_operator, &account, &name, AccountLimits::UNLIMITED, now)?),
-                (system.clone(), nats::system_account_token(&self.nats_operator, &system, now)?),
+                (
+                    account.clone(),
+                    nats::account_token(&self.nats_operator, &account, &name, AccountLimits::UNLIMITED, now)?,
+                ),
+                (
+                    system.clone(),
+                    nats::system_account_token(&self.nats_operator, &system, now)?,
+                ),
             ],
             system_account: system,
         })
@@ -173,7 +195,10 @@ fn load_or_sign_bundle(
         Some(known) if known.claims().expires_at > now.after(RENEW_BEFORE) => return Ok(known.token().to_string()),
         Some(known) => {
             let bundle = known.into_claims().body;
-            TrustBundle { serial: bundle.serial + 1, ..bundle }
+            TrustBundle {
+                serial: bundle.serial + 1,
+                ..bundle
+            }
         }
         None => first_bundle(issuer.public_key().parse()?, user.public_key().parse()?),
     };
@@ -184,9 +209,19 @@ fn load_or_sign_bundle(
 
 /// One issuer for everything that is granted, another for what is ordered.
 fn first_bundle(issuer: IssuerId, user: IssuerId) -> TrustBundle {
-    let grants = Issuer { roles: [Role::Link, Role::Host, Role::Image, Role::Aot].into(), ..Issuer::unlimited(issuer) };
-    let orders = Issuer { roles: [Role::Control].into(), ..Issuer::unlimited(user) };
-    TrustBundle { serial: 1, issuers: vec![grants, orders], ..TrustBundle::default() }
+    let grants = Issuer {
+        roles: [Role::Link, Role::Host, Role::Image, Role::Aot].into(),
+        ..Issuer::unlimited(issuer)
+    };
+    let orders = Issuer {
+        roles: [Role::Control].into(),
+        ..Issuer::unlimited(user)
+    };
+    TrustBundle {
+        serial: 1,
+        issuers: vec![grants, orders],
+        ..TrustBundle::default()
+    }
 }
 
 #[cfg(test)]
@@ -211,7 +246,12 @@ mod tests {
         for entry in std::fs::read_dir(dir.path()).unwrap() {
             let entry = entry.unwrap();
             if entry.path().extension().is_some_and(|extension| extension == "seed") {
-                assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+                assert_eq!(
+                    entry.metadata().unwrap().permissions().mode() & 0o777,
+                    0o600,
+                    "{:?}",
+                    entry.path()
+                );
             }
         }
     }

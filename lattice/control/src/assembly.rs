@@ -34,7 +34,11 @@ pub(crate) struct Assembly {
 impl Assembly {
     /// Expects an answer of this member.
     pub(crate) fn new(from: MemberId) -> Self {
-        Self { from, pieces: BytesMut::new(), next_piece: 0 }
+        Self {
+            from,
+            pieces: BytesMut::new(),
+            next_piece: 0,
+        }
     }
 
     /// Takes a frame. Frames of others, and those that make no sense, are passed over: anybody may be able to send to an inbox,
@@ -102,7 +106,12 @@ mod tests {
     static LATTICE: LazyLock<LatticeId> = LazyLock::new(|| "default".parse().expect("a lattice id"));
 
     fn asked() -> SignedRequest<'static> {
-        SignedRequest { lattice: &LATTICE, verb: Verb::Ping, id: Uuid::from_u128(7), body: b"body" }
+        SignedRequest {
+            lattice: &LATTICE,
+            verb: Verb::Ping,
+            id: Uuid::from_u128(7),
+            body: b"body",
+        }
     }
 
     struct Member {
@@ -113,20 +122,39 @@ mod tests {
     impl Member {
         fn new() -> Self {
             let key = nkeys::KeyPair::new_server();
-            Self { id: key.public_key().parse().expect("a server key"), key }
+            Self {
+                id: key.public_key().parse().expect("a server key"),
+                key,
+            }
         }
 
         fn frame(&self, content: Content) -> Frame {
-            Frame { v: wire::WIRE_VERSION, id: asked().id, from: self.id.clone(), content }
+            Frame {
+                v: wire::WIRE_VERSION,
+                id: asked().id,
+                from: self.id.clone(),
+                content,
+            }
         }
 
         fn part(&self, index: u32, bytes: &'static [u8]) -> Frame {
-            self.frame(Content::Part(Part { index, bytes: Bytes::from_static(bytes) }))
+            self.frame(Content::Part(Part {
+                index,
+                bytes: Bytes::from_static(bytes),
+            }))
         }
 
         fn done(&self, request: &SignedRequest<'_>, ok: bool, whole: &[u8], parts: u32, last: &'static [u8]) -> Frame {
-            let signature = self.key.sign(&wire::outcome_signing_input(request, ok, whole)).expect("has a seed");
-            self.frame(Content::Done(Done { ok, parts, last: Bytes::from_static(last), signature: signature.into() }))
+            let signature = self
+                .key
+                .sign(&wire::outcome_signing_input(request, ok, whole))
+                .expect("has a seed");
+            self.frame(Content::Done(Done {
+                ok,
+                parts,
+                last: Bytes::from_static(last),
+                signature: signature.into(),
+            }))
         }
     }
 
@@ -141,11 +169,17 @@ mod tests {
     fn pieces_make_up_the_outcome() {
         let member = Member::new();
         let mut assembly = Assembly::new(member.id.clone());
-        assert!(matches!(assembly.take(&asked(), member.frame(Content::Progress(Progress::step("x")))), Step::Progress(_)));
+        assert!(matches!(
+            assembly.take(&asked(), member.frame(Content::Progress(Progress::step("x")))),
+            Step::Progress(_)
+        ));
         assembly.take(&asked(), member.part(0, b"ab"));
         assembly.take(&asked(), member.part(1, b"cd"));
         let done = member.done(&asked(), true, b"abcde", 2, b"e");
-        assert_eq!(outcome(assembly.take(&asked(), done)), Some(Ok(Bytes::from_static(b"abcde"))));
+        assert_eq!(
+            outcome(assembly.take(&asked(), done)),
+            Some(Ok(Bytes::from_static(b"abcde")))
+        );
     }
 
     #[test]
@@ -161,18 +195,39 @@ mod tests {
         let (member, forger) = (Member::new(), Member::new());
         let mut assembly = Assembly::new(member.id.clone());
         let mut take = |frame: Frame| outcome(assembly.take(&asked(), frame));
-        assert!(take(forger.done(&asked(), true, b"x", 0, b"x")).is_none(), "another member");
+        assert!(
+            take(forger.done(&asked(), true, b"x", 0, b"x")).is_none(),
+            "another member"
+        );
         let mut disguised = forger.done(&asked(), true, b"x", 0, b"x");
         disguised.from = member.id.clone();
         assert!(take(disguised).is_none(), "signed by another");
-        assert!(take(member.done(&asked(), true, b"y", 0, b"x")).is_none(), "other bytes");
-        assert!(take(member.done(&asked(), false, b"x", 0, b"x")).is_some(), "its own error");
+        assert!(
+            take(member.done(&asked(), true, b"y", 0, b"x")).is_none(),
+            "other bytes"
+        );
+        assert!(
+            take(member.done(&asked(), false, b"x", 0, b"x")).is_some(),
+            "its own error"
+        );
         for other in [
-            SignedRequest { verb: Verb::Doctor, ..asked() },
-            SignedRequest { body: b"another", ..asked() },
-            SignedRequest { id: Uuid::from_u128(8), ..asked() },
+            SignedRequest {
+                verb: Verb::Doctor,
+                ..asked()
+            },
+            SignedRequest {
+                body: b"another",
+                ..asked()
+            },
+            SignedRequest {
+                id: Uuid::from_u128(8),
+                ..asked()
+            },
         ] {
-            assert!(take(member.done(&other, true, b"x", 0, b"x")).is_none(), "the answer to {other:?}");
+            assert!(
+                take(member.done(&other, true, b"x", 0, b"x")).is_none(),
+                "the answer to {other:?}"
+            );
         }
     }
 
@@ -180,7 +235,9 @@ mod tests {
     fn an_error_that_cannot_be_read_is_an_error_all_the_same() {
         let member = Member::new();
         let done = member.done(&asked(), false, b"\xc1", 0, b"\xc1");
-        let error = outcome(Assembly::new(member.id.clone()).take(&asked(), done)).expect("an outcome").expect_err("failed");
+        let error = outcome(Assembly::new(member.id.clone()).take(&asked(), done))
+            .expect("an outcome")
+            .expect_err("failed");
         assert_eq!(error.kind, ErrorKind::Internal);
     }
 }

@@ -45,7 +45,11 @@ pub struct ControlError {
 impl ControlError {
     /// Builds an error of the given kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), help: None }
+        Self {
+            kind,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// Adds what the reader can do about it.

@@ -21,7 +21,11 @@ pub struct Progress {
 impl Progress {
     /// Builds a step that cannot be counted.
     pub fn step(message: impl Into<String>) -> Self {
-        Self { message: message.into(), done: None, total: None }
+        Self {
+            message: message.into(),
+            done: None,
+            total: None,
+        }
     }
 }
 
@@ -35,7 +39,12 @@ impl ProgressSink {
     /// Builds a sink and the receiver that sees each report.
     pub fn channel() -> (Self, watch::Receiver<Progress>) {
         let (sender, receiver) = watch::channel(Progress::step("accepted"));
-        (Self { latest: Arc::new(sender) }, receiver)
+        (
+            Self {
+                latest: Arc::new(sender),
+            },
+            receiver,
+        )
     }
 
     /// Builds a sink that nobody reads.

@@ -41,7 +41,10 @@ pub fn spread(replicas: u32, hosts: &[Candidate], selector: &Labels) -> Result<V
         if replicas == 0 {
             return Ok(Vec::new());
         }
-        return Err(NoHostMatches { selector: selector.clone(), considered: hosts.len() });
+        return Err(NoHostMatches {
+            selector: selector.clone(),
+            considered: hosts.len(),
+        });
     }
 
     let all_zero = matching.iter().all(|host| host.weight == 0);
@@ -54,7 +57,12 @@ pub fn spread(replicas: u32, hosts: &[Candidate], selector: &Labels) -> Result<V
             // u32 × u32 fits a u64: no overflow whatever the weights.
             let product = u64::from(replicas) * weight(host);
             let floor = u32::try_from(product / total).expect("a share is at most the whole, which is a u32");
-            Share { count: floor, remainder: product % total, keeps: host.current > floor, busy: host.busy }
+            Share {
+                count: floor,
+                remainder: product % total,
+                keeps: host.current > floor,
+                busy: host.busy,
+            }
         })
         .collect();
 
@@ -62,14 +70,21 @@ pub fn spread(replicas: u32, hosts: &[Candidate], selector: &Labels) -> Result<V
     let mut order: Vec<usize> = (0..shares.len()).collect();
     order.sort_by(|&a, &b| {
         let (a, b) = (&shares[a], &shares[b]);
-        b.remainder.cmp(&a.remainder).then(b.keeps.cmp(&a.keeps)).then(a.busy.cmp(&b.busy))
+        b.remainder
+            .cmp(&a.remainder)
+            .then(b.keeps.cmp(&a.keeps))
+            .then(a.busy.cmp(&b.busy))
     });
     // The remainders add up to exactly this many whole replicas, always fewer than there are hosts with a remainder.
     for &index in order.iter().take((replicas - placed) as usize) {
         shares[index].count += 1;
     }
 
-    Ok(matching.iter().zip(shares).map(|(host, share)| (host.host.clone(), share.count)).collect())
+    Ok(matching
+        .iter()
+        .zip(shares)
+        .map(|(host, share)| (host.host.clone(), share.count))
+        .collect())
 }
 
 struct Share {
@@ -92,7 +107,13 @@ mod tests {
 
     fn candidate(seed: u8, labels: &str) -> Candidate {
         let labels = labels.parse().expect("labels");
-        Candidate { host: host(seed), labels, weight: 1, current: 0, busy: 0 }
+        Candidate {
+            host: host(seed),
+            labels,
+            weight: 1,
+            current: 0,
+            busy: 0,
+        }
     }
 
     fn counts(spread: &[(HostId, u32)]) -> Vec<u32> {
@@ -110,7 +131,11 @@ mod tests {
 
     #[test]
     fn only_hosts_that_match_take_part() {
-        let hosts = [candidate(1, "zone=edge"), candidate(2, "zone=cloud"), candidate(3, "zone=edge,arch=arm")];
+        let hosts = [
+            candidate(1, "zone=edge"),
+            candidate(2, "zone=cloud"),
+            candidate(3, "zone=edge,arch=arm"),
+        ];
         let selector = "zone=edge".parse().expect("labels");
         let spread = spread(3, &hosts, &selector).expect("hosts match");
         assert!(spread.iter().all(|(id, _)| *id != hosts[1].host));
@@ -132,7 +157,12 @@ mod tests {
         hosts[1].busy = 2;
         hosts[2].busy = 5;
         let first = spread(1, &hosts, &Labels::new()).expect("hosts match");
-        let on = |spread: &[(HostId, u32)]| spread.iter().find(|(_, count)| *count == 1).map(|(host, _)| host.clone());
+        let on = |spread: &[(HostId, u32)]| {
+            spread
+                .iter()
+                .find(|(_, count)| *count == 1)
+                .map(|(host, _)| host.clone())
+        };
         assert_eq!(on(&first), Some(hosts[1].host.clone()));
         hosts[2].current = 1;
         let second = spread(1, &hosts, &Labels::new()).expect("hosts match");

@@ -92,7 +92,9 @@ impl Verb {
 
 impl From<Verb> for lattice_core::Verb {
     fn from(verb: Verb) -> Self {
-        verb.as_str().parse().expect("every verb's text is a subject token; the tests look at each")
+        verb.as_str()
+            .parse()
+            .expect("every verb's text is a subject token; the tests look at each")
     }
 }
 
@@ -106,7 +108,10 @@ impl FromStr for Verb {
     type Err = UnknownVerb;
 
     fn from_str(text: &str) -> Result<Self, UnknownVerb> {
-        Self::ALL.into_iter().find(|verb| verb.as_str() == text).ok_or(UnknownVerb)
+        Self::ALL
+            .into_iter()
+            .find(|verb| verb.as_str() == text)
+            .ok_or(UnknownVerb)
     }
 }
 

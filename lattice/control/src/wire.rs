@@ -96,7 +96,14 @@ pub(crate) fn outcome_signing_input(request: &SignedRequest<'_>, ok: bool, outco
     let mut input = b"lat-ctl-outcome-v1".to_vec();
     let ok: &[u8] = if ok { b"ok" } else { b"err" };
     let verb = request.verb.as_str().as_bytes();
-    for field in [request.lattice.as_str().as_bytes(), verb, request.id.as_bytes(), request.body, ok, outcome] {
+    for field in [
+        request.lattice.as_str().as_bytes(),
+        verb,
+        request.id.as_bytes(),
+        request.body,
+        ok,
+        outcome,
+    ] {
         input.extend_from_slice(&(field.len() as u64).to_be_bytes());
         input.extend_from_slice(field);
     }
@@ -138,16 +145,35 @@ mod tests {
     #[test]
     fn the_bytes_stay_as_they_are() {
         let id = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
-        let body = encode(&Body { to: Some(Incarnation::from(7)), command: Ping {} }).expect("encodes");
-        assert_eq!(hex(&body), "82a2746fb030303030303030303030303030303037a7636f6d6d616e6480");
-        let request = encode(&Request { v: 1, id, token: None, body: Bytes::from_static(b"x") }).expect("encodes");
-        assert_eq!(hex(&request), "83a17601a26964c41001920000000070008000000000000001a4626f6479c40178");
+        let body = encode(&Body {
+            to: Some(Incarnation::from(7)),
+            command: Ping {},
+        })
+        .expect("encodes");
+        assert_eq!(
+            hex(&body),
+            "82a2746fb030303030303030303030303030303037a7636f6d6d616e6480"
+        );
+        let request = encode(&Request {
+            v: 1,
+            id,
+            token: None,
+            body: Bytes::from_static(b"x"),
+        })
+        .expect("encodes");
+        assert_eq!(
+            hex(&request),
+            "83a17601a26964c41001920000000070008000000000000001a4626f6479c40178"
+        );
         let read: Request = decode(&request).expect("reads back");
         assert_eq!((read.v, read.id, read.token, &read.body[..]), (1, id, None, &b"x"[..]));
 
         let error = ControlError::new(ErrorKind::NotFound, "no").with_help("look");
         let bytes = encode(&error).expect("encodes");
-        assert_eq!(hex(&bytes), "83a46b696e64a96e6f742d666f756e64a76d657373616765a26e6fa468656c70a46c6f6f6b");
+        assert_eq!(
+            hex(&bytes),
+            "83a46b696e64a96e6f742d666f756e64a76d657373616765a26e6fa468656c70a46c6f6f6b"
+        );
     }
 
     #[test]
@@ -158,9 +184,11 @@ mod tests {
         .expect("encodes");
         let error: ControlError = decode(&newer).expect("reads");
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Internal, "oh"));
-        let stop: ActorStop =
-            decode(&rmp_serde::to_vec_named(&serde_json::json!({"actor": "a", "drain_ms": 5, "reason": "x"})).expect("encodes"))
-                .expect("reads");
+        let stop: ActorStop = decode(
+            &rmp_serde::to_vec_named(&serde_json::json!({"actor": "a", "drain_ms": 5, "reason": "x"}))
+                .expect("encodes"),
+        )
+        .expect("reads");
         assert_eq!(stop.drain_ms, 5);
     }
 

@@ -77,7 +77,11 @@ impl Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        if bytes.is_empty() { Self::Empty } else { Self::Inline(bytes) }
+        if bytes.is_empty() {
+            Self::Empty
+        } else {
+            Self::Inline(bytes)
+        }
     }
 }
 
@@ -102,7 +106,10 @@ mod tests {
     use super::*;
 
     fn chunks(parts: &[&'static str]) -> Body {
-        let parts: Vec<_> = parts.iter().map(|part| Ok(Bytes::from_static(part.as_bytes()))).collect();
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|part| Ok(Bytes::from_static(part.as_bytes())))
+            .collect();
         Body::stream(stream::iter(parts))
     }
 
@@ -118,7 +125,10 @@ mod tests {
         check(Body::from(b"abc".to_vec()), 2, Err(FaultKind::TooLarge)).await;
         check(chunks(&["ab", "", "c"]), 3, Ok("abc")).await;
         check(chunks(&["ab", "c"]), 2, Err(FaultKind::TooLarge)).await;
-        let broken = Body::stream(stream::iter([Ok(Bytes::from_static(b"a")), Err(Fault::internal("gone"))]));
+        let broken = Body::stream(stream::iter([
+            Ok(Bytes::from_static(b"a")),
+            Err(Fault::internal("gone")),
+        ]));
         check(broken, 9, Err(FaultKind::Internal)).await;
     }
 }

@@ -9,13 +9,17 @@ const HISTORY: u8 = 5;
 /// Where the trust bundle lies, under [`subject::TRUST_BUNDLE_KEY`].
 pub fn trust(lattice: &LatticeId) -> BucketConfig {
     let name = subject::buckets(lattice).trust;
-    BucketConfig::new(name).description("trust bundle, signed by the operator").history(HISTORY)
+    BucketConfig::new(name)
+        .description("trust bundle, signed by the operator")
+        .history(HISTORY)
 }
 
 /// Where link tokens lie, each under [`lattice_core::LinkId::link_key`].
 pub fn links(lattice: &LatticeId) -> BucketConfig {
     let name = subject::buckets(lattice).links;
-    BucketConfig::new(name).description("signed links; a deletion without a tombstone changes nothing").history(HISTORY)
+    BucketConfig::new(name)
+        .description("signed links; a deletion without a tombstone changes nothing")
+        .history(HISTORY)
 }
 
 /// Where the configuration of links lies, each under the hexadecimal digits of its digest.

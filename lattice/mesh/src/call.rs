@@ -89,7 +89,9 @@ impl OutgoingCall {
 
 /// Makes the id of a new call.
 pub fn new_invocation_id() -> InvocationId {
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let millis = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis());
     let mut random = [0; 10];
     random[..8].copy_from_slice(&dice::roll().to_be_bytes());
     random[8..].copy_from_slice(&dice::roll().to_be_bytes()[..2]);

@@ -51,7 +51,10 @@ pub struct Capacity {
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { calls: 16 * 1024, bytes: 256 * 1024 * 1024 }
+        Self {
+            calls: 16 * 1024,
+            bytes: 256 * 1024 * 1024,
+        }
     }
 }
 

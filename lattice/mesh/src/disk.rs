@@ -14,7 +14,10 @@ use serde::de::DeserializeOwned;
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("a file in no folder"))?;
     create_private_folder(folder)?;
-    let mut name = path.file_name().ok_or_else(|| io::Error::other("a file without a name"))?.to_owned();
+    let mut name = path
+        .file_name()
+        .ok_or_else(|| io::Error::other("a file without a name"))?
+        .to_owned();
     name.push(".new");
     let beside = folder.join(name);
     let mut options = OpenOptions::new();
@@ -74,7 +77,12 @@ mod tests {
         write_json(&path, &vec![1, 2]).expect("written");
         write_json(&path, &vec![3]).expect("replaced");
         assert_eq!(read_json::<Vec<u8>>(&path).expect("readable"), Some(vec![3]));
-        assert_eq!(fs::read_dir(path.parent().expect("a folder")).expect("listable").count(), 1);
+        assert_eq!(
+            fs::read_dir(path.parent().expect("a folder"))
+                .expect("listable")
+                .count(),
+            1
+        );
     }
 
     #[test]

@@ -21,7 +21,11 @@ pub struct DiskError {
 
 impl DiskError {
     pub(crate) fn new(verb: &'static str, path: &Path, source: io::Error) -> Self {
-        Self { verb, path: path.to_owned(), source }
+        Self {
+            verb,
+            path: path.to_owned(),
+            source,
+        }
     }
 
     pub(crate) fn interrupted(path: &Path) -> Self {
@@ -40,7 +44,9 @@ pub enum JoinError {
     #[error("cannot go on from the files of an earlier run")]
     State(#[from] DiskError),
     /// No trust bundle: neither on disk nor given.
-    #[error("no trust bundle: give one for the first start, it comes from the operator (`lattice up` makes one for development)")]
+    #[error(
+        "no trust bundle: give one for the first start, it comes from the operator (`lattice up` makes one for development)"
+    )]
     NoTrust,
     /// The bundle given is not good, and there is none on disk.
     #[error("the trust bundle given is not accepted")]

@@ -37,7 +37,11 @@ impl Events {
             "data": data,
         });
         let subject = subject::event(&self.lattice, &self.member, &name);
-        if let Err(error) = self.bus.publish(subject, Headers::new(), event.to_string().into()).await {
+        if let Err(error) = self
+            .bus
+            .publish(subject, Headers::new(), event.to_string().into())
+            .await
+        {
             tracing::debug!(%error, %name, "an event was not sent");
         }
     }

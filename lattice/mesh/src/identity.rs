@@ -34,10 +34,20 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    pub(crate) fn new(lattice: LatticeId, key: KeyPair, token: &str, incarnation: Incarnation) -> Result<Self, IdentityError> {
+    pub(crate) fn new(
+        lattice: LatticeId,
+        key: KeyPair,
+        token: &str,
+        incarnation: Incarnation,
+    ) -> Result<Self, IdentityError> {
         let member = key.public_key().parse().map_err(IdentityError::Kind)?;
         key.sign(b"probe").map_err(|_| IdentityError::PublicOnly)?;
-        Ok(Self { lattice, address: Address { member, incarnation }, token: token.into(), key })
+        Ok(Self {
+            lattice,
+            address: Address { member, incarnation },
+            token: token.into(),
+            key,
+        })
     }
 
     /// Signs a heartbeat.
@@ -48,12 +58,17 @@ impl Identity {
     /// Signs with the member's key.
     pub(crate) fn sign(&self, bytes: &[u8]) -> [u8; 64] {
         let signature = self.key.sign(bytes).ok();
-        signature.and_then(|bytes| bytes.try_into().ok()).expect("the key signed when the identity was made")
+        signature
+            .and_then(|bytes| bytes.try_into().ok())
+            .expect("the key signed when the identity was made")
     }
 }
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("lattice", &self.lattice).field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Identity")
+            .field("lattice", &self.lattice)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }

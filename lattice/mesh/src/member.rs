@@ -68,25 +68,47 @@ impl Member {
     /// # Errors
     /// See [`JoinError`].
     pub async fn join(config: MemberConfig, bus: Bus) -> Result<Arc<Self>, JoinError> {
-        let trust = Arc::new(TrustStore::load(config.lattice.clone(), config.trusted_operators.clone(), &config.data_dir)?);
+        let trust = Arc::new(TrustStore::load(
+            config.lattice.clone(),
+            config.trusted_operators.clone(),
+            &config.data_dir,
+        )?);
         accept_given_bundle(&trust, config.bundle.as_deref()).await?;
         let token = verify_member(&config.token, &trust.current(), crate::trust::now()).map_err(JoinError::Token)?;
         if token.id.as_str() != config.key.public_key() {
-            return Err(JoinError::OtherKey { token: token.id.to_string(), key: config.key.public_key() });
+            return Err(JoinError::OtherKey {
+                token: token.id.to_string(),
+                key: config.key.public_key(),
+            });
         }
         let incarnation = next_incarnation(&config.data_dir)?;
         let configs = Arc::new(ConfigStore::new(bus.clone(), config.lattice.clone(), &config.data_dir));
         let links = Arc::new(Links::load(&config.data_dir, &trust.current(), configs)?);
         let kind = token.kind;
-        let me = Arc::new(Identity::new(config.lattice.clone(), config.key, &config.token, incarnation)?);
+        let me = Arc::new(Identity::new(
+            config.lattice.clone(),
+            config.key,
+            &config.token,
+            incarnation,
+        )?);
 
         let presence = first_presence(&me, kind, config.name, config.version, config.labels);
 
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let (outbox, posts) = outbox();
         let streams = Streams::new(outbox.clone());
-        let peers = Peers::new(config.lattice.clone(), bus.clone(), streams.clone(), tasks.clone(), closing.clone());
-        let directory = Arc::new(Directory::new(config.lattice.clone(), me.address.member.clone(), config.lost_after));
+        let peers = Peers::new(
+            config.lattice.clone(),
+            bus.clone(),
+            streams.clone(),
+            tasks.clone(),
+            closing.clone(),
+        );
+        let directory = Arc::new(Directory::new(
+            config.lattice.clone(),
+            me.address.member.clone(),
+            config.lost_after,
+        ));
         let announcer = Announcer::new(
             me.clone(),
             bus.clone(),
@@ -116,7 +138,9 @@ impl Member {
         let below = subject::mailbox_wildcard(&me.lattice, &me.address.member, incarnation);
         let calls = bus.subscribe(&subject, None, DIRECT_CAPACITY).await?;
         let chunks = bus.subscribe(below, None, DIRECT_CAPACITY).await?;
-        let heartbeats = bus.subscribe(subject::presence_wildcard(&me.lattice), None, HEARTBEATS).await?;
+        let heartbeats = bus
+            .subscribe(subject::presence_wildcard(&me.lattice), None, HEARTBEATS)
+            .await?;
 
         tasks.spawn(posts.run(bus.clone(), closing.clone()));
         spawn(&tasks, &closing, mailbox.clone().run_calls(calls));
@@ -127,11 +151,23 @@ impl Member {
         let beating = announcer.clone();
         let heartbeat = config.heartbeat;
         spawn(&tasks, &closing, async move { beating.run_heartbeats(heartbeat).await });
-        spawn(&tasks, &closing, Watcher::new(bus.clone(), &me.lattice, trust.clone(), events.clone()).run());
-        spawn(&tasks, &closing, Keeper::new(bus.clone(), &me.lattice, links.clone(), trust.clone(), events.clone()).run());
+        spawn(
+            &tasks,
+            &closing,
+            Watcher::new(bus.clone(), &me.lattice, trust.clone(), events.clone()).run(),
+        );
+        spawn(
+            &tasks,
+            &closing,
+            Keeper::new(bus.clone(), &me.lattice, links.clone(), trust.clone(), events.clone()).run(),
+        );
         let configs = links.configs().clone();
         spawn(&tasks, &closing, async move { configs.keep_fetched().await });
-        spawn(&tasks, &closing, follow_trust(trust.clone(), announcer.clone(), mailbox.clone()));
+        spawn(
+            &tasks,
+            &closing,
+            follow_trust(trust.clone(), announcer.clone(), mailbox.clone()),
+        );
         spawn(&tasks, &closing, follow_links(links.clone(), mailbox.clone()));
 
         tracing::info!(member = %me.address.member, %incarnation, lattice = %me.lattice, "joined");
@@ -148,7 +184,20 @@ impl Member {
             routes: EncodedRoutes::default(),
         };
         let _on_drop = closing.clone().drop_guard();
-        Ok(Arc::new(Self { me, bus, trust, links, directory, announcer, mailbox, invoker, events, tasks, closing, _on_drop }))
+        Ok(Arc::new(Self {
+            me,
+            bus,
+            trust,
+            links,
+            directory,
+            announcer,
+            mailbox,
+            invoker,
+            events,
+            tasks,
+            closing,
+            _on_drop,
+        }))
     }
 
     /// The member's key.
@@ -260,7 +309,11 @@ impl Member {
         self.closing.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        if cut_short == 0 { Departure::Drained } else { Departure::CutShort(cut_short) }
+        if cut_short == 0 {
+            Departure::Drained
+        } else {
+            Departure::CutShort(cut_short)
+        }
     }
 }
 
@@ -327,7 +380,9 @@ struct SavedRun {
 fn next_incarnation(data_dir: &Path) -> Result<Incarnation, DiskError> {
     let file = data_dir.join("run.json");
     let saved: Option<SavedRun> = disk::read_json(&file).map_err(|source| DiskError::new("read", &file, source))?;
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let millis = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis());
     let [.., high, low] = *uuid::Uuid::new_v4().as_bytes();
     let incarnation = Incarnation::next(
         saved.map(|saved| saved.incarnation),

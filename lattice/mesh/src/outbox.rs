@@ -31,7 +31,14 @@ pub(crate) fn outbox() -> (Outbox, Posts) {
 impl Outbox {
     /// Sends soon, or not at all.
     pub(crate) fn post(&self, subject: &Subject, payload: Bytes) {
-        if self.0.try_send(Post { subject: subject.clone(), payload }).is_err() {
+        if self
+            .0
+            .try_send(Post {
+                subject: subject.clone(),
+                payload,
+            })
+            .is_err()
+        {
             tracing::debug!(%subject, "outbox full or closed: a message was dropped");
         }
     }

@@ -31,7 +31,11 @@ pub(crate) fn pick(loads: &[Load], dice: u64) -> Option<usize> {
     // Any of the others, each as likely.
     let second = (first + 1 + (dice & u64::from(u32::MAX)) % (count - 1)) % count;
     let (first, second) = (usize::try_from(first).ok()?, usize::try_from(second).ok()?);
-    Some(if loads[first].exceeds(loads[second]) { second } else { first })
+    Some(if loads[first].exceeds(loads[second]) {
+        second
+    } else {
+        first
+    })
 }
 
 #[cfg(test)]
@@ -73,7 +77,9 @@ mod tests {
         let mut hits = [0_u32; 5];
         let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
         for _ in 0..10_000 {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            dice = dice
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             hits[pick(&loads, dice ^ (dice >> 29)).expect("somebody")] += 1;
         }
         assert!(hits.iter().all(|hits| (1_700..2_300).contains(hits)), "{hits:?}");

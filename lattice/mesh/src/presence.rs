@@ -60,7 +60,19 @@ impl Announcer {
         let latest = ArcSwap::from_pointee(Bytes::new());
         let vitals = ArcSwapOption::empty();
         let reported = Mutex::default();
-        Arc::new(Self { me, bus, trust, directory, peers, token, subject, presence, latest, vitals, reported })
+        Arc::new(Self {
+            me,
+            bus,
+            trust,
+            directory,
+            peers,
+            token,
+            subject,
+            presence,
+            latest,
+            vitals,
+            reported,
+        })
     }
 
     /// Changes what this member says of itself, and says it at once.
@@ -122,7 +134,10 @@ impl Announcer {
             self.prepare(&mut presence)
         };
         let Some(heartbeat) = heartbeat else { return };
-        let asked = self.bus.request_many(&self.subject, Headers::new(), heartbeat, quiet, None).await;
+        let asked = self
+            .bus
+            .request_many(&self.subject, Headers::new(), heartbeat, quiet, None)
+            .await;
         let mut answers = match asked {
             Ok(answers) => answers,
             Err(error) => {
@@ -189,12 +204,14 @@ impl Announcer {
             match &change {
                 DirectoryChange::Joined(_) => {
                     tracing::info!(member = %id, name = %member.presence.name, "member joined");
-                    self.peers.declare_earlier_gone(&member.address(), "it was started anew");
+                    self.peers
+                        .declare_earlier_gone(&member.address(), "it was started anew");
                 }
                 DirectoryChange::Changed(_) => {}
                 DirectoryChange::Lost(_) => {
                     tracing::warn!(member = %id, name = %member.presence.name, "member lost");
-                    self.peers.declare_address_gone(&member.address(), "it has not been heard for too long");
+                    self.peers
+                        .declare_address_gone(&member.address(), "it has not been heard for too long");
                 }
                 DirectoryChange::Left(_) => {
                     tracing::info!(member = %id, name = %member.presence.name, "member left");
@@ -205,7 +222,9 @@ impl Announcer {
     }
 
     async fn say(&self, presence: &mut Presence) {
-        let Some(heartbeat) = self.prepare(presence) else { return };
+        let Some(heartbeat) = self.prepare(presence) else {
+            return;
+        };
         if !self.bus.is_connected() {
             return;
         }
@@ -221,7 +240,8 @@ impl Announcer {
         }
         presence.seq += 1;
         presence.sent_at = crate::trust::now();
-        self.directory.insert(KnownMember::new(presence.clone(), self.token.clone()));
+        self.directory
+            .insert(KnownMember::new(presence.clone(), self.token.clone()));
         match self.me.seal(presence) {
             Ok(sealed) => {
                 let sealed = Bytes::from(sealed);
@@ -246,19 +266,30 @@ impl Announcer {
             reported.clear();
         }
         if reported.insert(episode) {
-            tracing::warn!(error = error as &dyn std::error::Error, "the heartbeats of a member are not believed");
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "the heartbeats of a member are not believed"
+            );
         }
     }
 }
 
 impl std::fmt::Debug for Announcer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Announcer").field("subject", &self.subject).finish_non_exhaustive()
+        f.debug_struct("Announcer")
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
     }
 }
 
 /// What a member says before anything else.
-pub(crate) fn first_presence(me: &Identity, kind: MemberKind, name: String, version: String, labels: Labels) -> Presence {
+pub(crate) fn first_presence(
+    me: &Identity,
+    kind: MemberKind,
+    name: String,
+    version: String,
+    labels: Labels,
+) -> Presence {
     let now = crate::trust::now();
     Presence {
         lattice: me.lattice.clone(),

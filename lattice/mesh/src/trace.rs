@@ -24,8 +24,10 @@ impl TraceContext {
     pub fn new(traceparent: &str, tracestate: Option<&str>) -> Option<Self> {
         let plain = |text: &str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         let tracestate = tracestate.filter(|state| !state.is_empty() && state.len() <= TRACESTATE_MAX && plain(state));
-        is_traceparent(traceparent)
-            .then(|| Self { traceparent: traceparent.into(), tracestate: tracestate.map(Arc::from) })
+        is_traceparent(traceparent).then(|| Self {
+            traceparent: traceparent.into(),
+            tracestate: tracestate.map(Arc::from),
+        })
     }
 
     /// The value of the `traceparent` header.
@@ -43,7 +45,11 @@ impl TraceContext {
 pub(crate) fn inject(trace: Option<&TraceContext>) -> Headers {
     let mut headers = Headers::new();
     if let Some(trace) = trace {
-        let mut set = |name, value| headers.insert(name, value).expect("checked to be plain text when the context was made");
+        let mut set = |name, value| {
+            headers
+                .insert(name, value)
+                .expect("checked to be plain text when the context was made");
+        };
         set(TRACEPARENT, trace.traceparent());
         if let Some(state) = trace.tracestate() {
             set(TRACESTATE, state);
@@ -68,7 +74,8 @@ pub(crate) fn covered<'a>(subject: &'a str, trace: Option<&'a TraceContext>) -> 
 
 /// `00-<32 hex>-<16 hex>-<2 hex>` with ids that are not zero; a later version may go on after another dash.
 fn is_traceparent(text: &str) -> bool {
-    let hex = |text: &str, len: usize| text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let hex =
+        |text: &str, len: usize| text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let id = |text: &str, len: usize| hex(text, len) && text.bytes().any(|b| b != b'0');
     let mut parts = text.splitn(5, '-');
     let mut next = || parts.next().unwrap_or("");
@@ -97,7 +104,14 @@ mod tests {
 
     #[test]
     fn a_broken_parent_is_no_trace_and_a_broken_state_no_state() {
-        let broken = ["", "00-0", "00-00000000000000000000000000000000-b7ad6b7169203331-01", &PARENT.to_uppercase(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", "zz\n"];
+        let broken = [
+            "",
+            "00-0",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            &PARENT.to_uppercase(),
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+            "zz\n",
+        ];
         for parent in broken {
             assert_eq!(TraceContext::new(parent, None), None, "{parent:?}");
         }

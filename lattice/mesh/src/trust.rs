@@ -65,7 +65,12 @@ impl TrustStore {
             }
         }
         let serial = watch::Sender::new(trust.serial());
-        Ok(Self { current: ArcSwap::from_pointee(trust), file, accepting: Mutex::default(), serial })
+        Ok(Self {
+            current: ArcSwap::from_pointee(trust),
+            file,
+            accepting: Mutex::default(),
+            serial,
+        })
     }
 
     /// The trust in force.
@@ -86,8 +91,13 @@ impl TrustStore {
         let _one_at_a_time = self.accepting.lock().await;
         let mut trust = (*self.current.load_full()).clone();
         let admission = trust.admit(bundle, now())?;
-        let (Admission::Changed { serial }, Some(mark)) = (admission, trust.mark()) else { return Ok(admission) };
-        let saved = Saved { mark, bundle: bundle.to_owned() };
+        let (Admission::Changed { serial }, Some(mark)) = (admission, trust.mark()) else {
+            return Ok(admission);
+        };
+        let saved = Saved {
+            mark,
+            bundle: bundle.to_owned(),
+        };
         let file = self.file.clone();
         let written = tokio::task::spawn_blocking(move || {
             disk::write_json(&file, &saved).map_err(|source| DiskError::new("write", &file, source))
@@ -115,7 +125,12 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     pub(crate) fn new(bus: Bus, lattice: &LatticeId, trust: Arc<TrustStore>, events: Events) -> Self {
-        Self { trust, bucket: WatchedBucket::new(bus, buckets::trust(lattice)), events, reported: None }
+        Self {
+            trust,
+            bucket: WatchedBucket::new(bus, buckets::trust(lattice)),
+            events,
+            reported: None,
+        }
     }
 
     /// Runs until dropped, or the bus is closed.
@@ -138,7 +153,10 @@ impl Watcher {
                 Ok(_) => return,
                 Err(AdmitError::Refused(refusal)) => return self.report(entry.revision, &refusal).await,
                 Err(AdmitError::Disk(error)) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "a trust bundle cannot be kept on disk; it waits until it can");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "a trust bundle cannot be kept on disk; it waits until it can"
+                    );
                     tokio::time::sleep(DISK_RETRY).await;
                 }
             }
@@ -150,6 +168,8 @@ impl Watcher {
             return;
         }
         tracing::warn!(reason = %refusal, "trust bundle refused");
-        self.events.emit("trust-refused", &json!({ "reason": refusal.to_string() })).await;
+        self.events
+            .emit("trust-refused", &json!({ "reason": refusal.to_string() }))
+            .await;
     }
 }

@@ -18,7 +18,12 @@ pub(crate) struct WatchedBucket {
 
 impl WatchedBucket {
     pub(crate) fn new(bus: Bus, config: BucketConfig) -> Self {
-        Self { bus, config, opened: None, said: false }
+        Self {
+            bus,
+            config,
+            opened: None,
+            said: false,
+        }
     }
 
     /// The next event; `None` once the bus is closed.

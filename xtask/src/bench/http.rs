@@ -31,10 +31,30 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (mode, reuse, baseline) in [("fresh", "fresh", None), ("reused", REUSE, Some(REUSE))] {
         let path = format!("path=/{mode}");
-        lattice.run(&["link", "put", "provider/http", "wasi:http", &format!("actor/{mode}"), "--label", mode, "--config", &path])?;
+        lattice.run(&[
+            "link",
+            "put",
+            "provider/http",
+            "wasi:http",
+            &format!("actor/{mode}"),
+            "--label",
+            mode,
+            "--config",
+            &path,
+        ])?;
         lattice.run(&["start", "actor", mode, &component, "--reuse", reuse])?;
-        let theirs = Server::start(|address| wasmtime_serve(&bench.tool("LATTICE_WASMTIME", "wasmtime"), address, &component, baseline))?;
-        let (ours, theirs) = compare(&format!("http://{address}/{mode}"), &format!("http://{}/{mode}", theirs.address))?;
+        let theirs = Server::start(|address| {
+            wasmtime_serve(
+                &bench.tool("LATTICE_WASMTIME", "wasmtime"),
+                address,
+                &component,
+                baseline,
+            )
+        })?;
+        let (ours, theirs) = compare(
+            &format!("http://{address}/{mode}"),
+            &format!("http://{}/{mode}", theirs.address),
+        )?;
         rows.push(Row {
             name: format!("http/hello/{mode}"),
             ours: Figure::PerSecond(ours),

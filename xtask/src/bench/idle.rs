@@ -15,7 +15,9 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
     let home = tempfile::tempdir()?;
     let mut lattice = Lattice::new(&bench.programs, &bench.environment, home.path());
     let record = lattice.up(&["--name", "bench"])?;
-    let host = record["hosts"][0]["process"]["pid"].as_u64().context("`lattice up -o json` names no host process")?;
+    let host = record["hosts"][0]["process"]["pid"]
+        .as_u64()
+        .context("`lattice up -o json` names no host process")?;
     let idle = resident_bytes(host)?;
     let component = bench.component("hello-http")?;
     // Links cost too, but an actor without one that drives it is what there is most of at an edge.
@@ -26,7 +28,12 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
     }
     let many = resident_bytes(host)?;
     lattice.down()?;
-    let row = |name: &str, bytes, target| Row { name: name.to_owned(), ours: Figure::Bytes(bytes), baseline: None, target };
+    let row = |name: &str, bytes, target| Row {
+        name: name.to_owned(),
+        ours: Figure::Bytes(bytes),
+        baseline: None,
+        target,
+    };
     Ok(vec![
         row("memory/host/idle", idle, Target::AtMost(Figure::Bytes(BUDGET_BYTES))),
         row("memory/actor/first", one - idle, Target::None),
@@ -38,7 +45,10 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
 fn resident_bytes(pid: u64) -> Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("no VmRSS")?;
     let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kilobytes * 1024.0)
 }

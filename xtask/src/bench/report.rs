@@ -55,7 +55,9 @@ impl Figure {
 impl Row {
     /// Ours over the baseline.
     fn ratio(&self) -> Option<f64> {
-        self.baseline.as_ref().map(|(_, baseline)| self.ours.value() / baseline.value())
+        self.baseline
+            .as_ref()
+            .map(|(_, baseline)| self.ours.value() / baseline.value())
     }
 
     /// Whether the promise holds; none where nothing was promised or there is nothing to compare with.
@@ -94,10 +96,17 @@ impl fmt::Display for Target {
 
 /// Prints the rows as a table on standard output.
 pub(super) fn print(rows: &[Row]) {
-    println!("{:<38} {:>12} {:>12} {:>7} {:>10}  {:<5} baseline", "benchmark", "ours", "baseline", "ratio", "target", "holds");
+    println!(
+        "{:<38} {:>12} {:>12} {:>7} {:>10}  {:<5} baseline",
+        "benchmark", "ours", "baseline", "ratio", "target", "holds"
+    );
     for row in rows {
-        let (baseline_name, baseline) =
-            row.baseline.as_ref().map_or((String::new(), String::new()), |(name, figure)| (name.clone(), figure.to_string()));
+        let (baseline_name, baseline) = row
+            .baseline
+            .as_ref()
+            .map_or((String::new(), String::new()), |(name, figure)| {
+                (name.clone(), figure.to_string())
+            });
         println!(
             "{:<38} {:>12} {:>12} {:>7} {:>10}  {:<5} {}",
             row.name,

@@ -21,7 +21,9 @@ impl Server {
         let address = free_address()?;
         let mut command = command(address);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = process.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let process = process
+            .spawn()
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let mut server = Self { process, address };
         server.wait(&format!("{}", command.get_program().display()))?;
         Ok(server)
@@ -33,7 +35,10 @@ impl Server {
             if let Some(status) = self.process.try_wait()? {
                 bail!("{name} ended with {status} before it listened");
             }
-            ensure!(start.elapsed() < LISTENS_WITHIN, "{name} does not listen after {LISTENS_WITHIN:?}");
+            ensure!(
+                start.elapsed() < LISTENS_WITHIN,
+                "{name} does not listen after {LISTENS_WITHIN:?}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())

@@ -31,9 +31,14 @@ fn parse(text: &str) -> Option<Measured> {
     let per_second = after("Requests/sec:")?.trim().parse().ok()?;
     let bad_status: u64 = after("Non-2xx or 3xx responses:").map_or(Some(0), |count| count.trim().parse().ok())?;
     let socket_errors: u64 = after("Socket errors:").map_or(0, |line| {
-        line.split(|letter: char| !letter.is_ascii_digit()).filter_map(|number| number.parse::<u64>().ok()).sum()
+        line.split(|letter: char| !letter.is_ascii_digit())
+            .filter_map(|number| number.parse::<u64>().ok())
+            .sum()
     });
-    Some(Measured { per_second, failed: bad_status + socket_errors })
+    Some(Measured {
+        per_second,
+        failed: bad_status + socket_errors,
+    })
 }
 
 #[cfg(test)]
@@ -44,7 +49,13 @@ mod tests {
     fn reads_the_summary() {
         let text = "  39120 requests in 5.00s, 4.51MB read\n  Socket errors: connect 0, read 1, write 0, timeout 2\n  \
                     Non-2xx or 3xx responses: 12\nRequests/sec:   7823.12\nTransfer/sec:      0.90MB\n";
-        assert_eq!(parse(text), Some(Measured { per_second: 7823.12, failed: 15 }));
+        assert_eq!(
+            parse(text),
+            Some(Measured {
+                per_second: 7823.12,
+                failed: 15
+            })
+        );
         assert_eq!(parse("nothing"), None);
     }
 }

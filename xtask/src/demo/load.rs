@@ -97,7 +97,8 @@ impl Tally {
             Ok(_) => self.latencies.push(start.elapsed()),
             Err(error) => {
                 self.failed += 1;
-                self.first_failure.get_or_insert_with(|| format!("{}: {error:#}", request.url()));
+                self.first_failure
+                    .get_or_insert_with(|| format!("{}: {error:#}", request.url()));
             }
         }
     }
@@ -157,7 +158,10 @@ mod tests {
 
     #[test]
     fn percentiles_of_what_was_measured() {
-        let tally = Tally { latencies: (1..=100).map(Duration::from_millis).collect(), ..Tally::default() };
+        let tally = Tally {
+            latencies: (1..=100).map(Duration::from_millis).collect(),
+            ..Tally::default()
+        };
         assert_eq!(tally.percentile(0.0), Some(Duration::from_millis(1)));
         assert_eq!(tally.percentile(0.99), Some(Duration::from_millis(99)));
         assert_eq!(Tally::default().percentile(0.5), None);
@@ -167,6 +171,10 @@ mod tests {
     fn a_refused_connection_is_a_failure_with_a_reason() {
         let tally = Tally::of(&Request::Get("http://127.0.0.1:1/".into()), 2);
         assert_eq!((tally.sent, tally.failed), (2, 2));
-        assert!(tally.first_failure.is_some_and(|failure| failure.starts_with("http://127.0.0.1:1/")));
+        assert!(
+            tally
+                .first_failure
+                .is_some_and(|failure| failure.starts_with("http://127.0.0.1:1/"))
+        );
     }
 }

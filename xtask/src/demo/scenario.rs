@@ -24,11 +24,23 @@ pub(super) fn play(stage: &Stage, home: &Path, keep: bool) -> Result<Report> {
     let mut report = Report::default();
 
     say("starting nats-server and three hosts: cloud, edge, pi");
-    lattice.up(&["--name", "cloud", "--label", "site=cloud", "--host", "edge:site=edge", "--host", "pi:site=pi"])?;
+    lattice.up(&[
+        "--name",
+        "cloud",
+        "--label",
+        "site=cloud",
+        "--host",
+        "edge:site=edge",
+        "--host",
+        "pi:site=pi",
+    ])?;
     deploy(&lattice, stage, port)?;
 
     say("hello: HTTP into an actor on the same host");
-    report.add(Section::quiet("hello", Tally::of(&Request::Get(format!("{site}/hello")), REQUESTS)));
+    report.add(Section::quiet(
+        "hello",
+        Tally::of(&Request::Get(format!("{site}/hello")), REQUESTS),
+    ));
 
     say("counter: HTTP into an actor on another host, which counts in a JetStream bucket");
     let before = count(&site)?;
@@ -37,19 +49,37 @@ pub(super) fn play(stage: &Stage, home: &Path, keep: bool) -> Result<Report> {
     let tally = counting.finish()?;
     let answered = tally.sent - tally.failed;
     let counted = count(&site)? - before;
-    ensure!(counted == answered as u64, "{answered} requests were answered and {counted} were counted");
+    ensure!(
+        counted == answered as u64,
+        "{answered} requests were answered and {counted} were counted"
+    );
     report.add(Section::quiet("counter", tally));
 
     say("ping → pong: one actor calls another, on another host");
     let text = load::fetch(&format!("{site}/ada"))?;
     ensure!(text.contains("well played, ada"), "ping answered {text:?}");
-    report.add(Section::quiet("ping → pong", Tally::of(&Request::Get(format!("{site}/ada")), REQUESTS)));
+    report.add(Section::quiet(
+        "ping → pong",
+        Tally::of(&Request::Get(format!("{site}/ada")), REQUESTS),
+    ));
 
     say("scaling hello from 1 to 6 replicas over the hosts, under load");
-    report.add(under_load(&lattice, &site, "scale hello to 6", "hello", &["scale", "hello", "6"])?);
+    report.add(under_load(
+        &lattice,
+        &site,
+        "scale hello to 6",
+        "hello",
+        &["scale", "hello", "6"],
+    )?);
 
     say("moving pong from pi to edge, while ping calls it");
-    report.add(under_load(&lattice, &site, "move pong", "ada", &["move", "pong", "--from", "pi", "--to", "edge"])?);
+    report.add(under_load(
+        &lattice,
+        &site,
+        "move pong",
+        "ada",
+        &["move", "pong", "--from", "pi", "--to", "edge"],
+    )?);
 
     if keep {
         say_what_to_try(&site, home, &stage.programs);
@@ -65,21 +95,51 @@ pub(super) fn play(stage: &Stage, home: &Path, keep: bool) -> Result<Report> {
 fn deploy(lattice: &Lattice, stage: &Stage, port: u16) -> Result<()> {
     say("starting providers: HTTP on cloud, key-value on edge");
     let address = format!("address=127.0.0.1:{port}");
-    lattice.run(&["start", "provider", "http", "http-server", "--host", "cloud", "--config", &address])?;
+    lattice.run(&[
+        "start",
+        "provider",
+        "http",
+        "http-server",
+        "--host",
+        "cloud",
+        "--config",
+        &address,
+    ])?;
     lattice.run(&["start", "provider", "kv", "keyvalue-nats", "--host", "edge"])?;
 
     say("signing links: who may use what");
     for (actor, path) in [("hello", "path=/hello"), ("counter", "path=/count"), ("ping", "path=/")] {
         let target = format!("actor/{actor}");
-        lattice.run(&["link", "put", "provider/http", "wasi:http", &target, "--config", path, "--label", actor])?;
+        lattice.run(&[
+            "link",
+            "put",
+            "provider/http",
+            "wasi:http",
+            &target,
+            "--config",
+            path,
+            "--label",
+            actor,
+        ])?;
     }
-    lattice.run(&["link", "put", "actor/counter", "wasi:keyvalue", "provider/kv", "--config", "bucket=demo"])?;
+    lattice.run(&[
+        "link",
+        "put",
+        "actor/counter",
+        "wasi:keyvalue",
+        "provider/kv",
+        "--config",
+        "bucket=demo",
+    ])?;
     lattice.run(&["link", "put", "actor/ping", "example:ping-pong/pong", "actor/pong"])?;
 
     say("starting actors: hello and ping on cloud, counter on edge, pong on pi");
-    for (actor, component, host) in
-        [("hello", "hello-http", "cloud"), ("counter", "counter", "edge"), ("ping", "ping", "cloud"), ("pong", "pong", "pi")]
-    {
+    for (actor, component, host) in [
+        ("hello", "hello-http", "cloud"),
+        ("counter", "counter", "edge"),
+        ("ping", "ping", "cloud"),
+        ("pong", "pong", "pi"),
+    ] {
         let image = stage.components.join(format!("{component}.wasm"));
         let image = image.to_str().context("the components' path is not Unicode")?;
         lattice.run(&["start", "actor", actor, image, "--host", host])?;
@@ -103,10 +163,13 @@ fn under_load(lattice: &Lattice, site: &str, name: &str, path: &str, command: &[
 /// Where an actor's replicas are, such as `cloud 2, edge 1`.
 fn placement(lattice: &Lattice, actor: &str) -> Result<String> {
     let listing = lattice.json(&["get", "actors", actor])?;
-    let actors = listing["items"].as_array().context("`lattice get actors` printed no items")?;
+    let actors = listing["items"]
+        .as_array()
+        .context("`lattice get actors` printed no items")?;
     let hosts = actors.iter().filter_map(|actor| actor["hosts"].as_array()).flatten();
-    let mut places: Vec<String> =
-        hosts.map(|host| format!("{} {}", host["host"].as_str().unwrap_or("?"), host["replicas"])).collect();
+    let mut places: Vec<String> = hosts
+        .map(|host| format!("{} {}", host["host"].as_str().unwrap_or("?"), host["replicas"]))
+        .collect();
     places.sort();
     Ok(places.join(", "))
 }
@@ -114,8 +177,11 @@ fn placement(lattice: &Lattice, actor: &str) -> Result<String> {
 /// What the counter stands at.
 fn count(site: &str) -> Result<u64> {
     let text = load::fetch(&format!("{site}/count/visits"))?;
-    let answer: serde_json::Value = serde_json::from_str(&text).with_context(|| format!("the counter answered {text:?}"))?;
-    answer["value"].as_u64().with_context(|| format!("the counter answered {text:?}"))
+    let answer: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("the counter answered {text:?}"))?;
+    answer["value"]
+        .as_u64()
+        .with_context(|| format!("the counter answered {text:?}"))
 }
 
 /// A port that was free a moment ago. The HTTP provider says so if somebody else was quicker.

@@ -19,24 +19,39 @@ struct Provider(Child);
 impl Provider {
     fn command(lattice: &TestLattice, folder: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lattice-provider-redis"));
-        command.env_clear().args(["--lattice", "test", "--nats-url", &lattice.nats.url()]);
-        command.args(["--operator", &lattice.operator(), "--data-dir"]).arg(folder);
+        command
+            .env_clear()
+            .args(["--lattice", "test", "--nats-url", &lattice.nats.url()]);
+        command
+            .args(["--operator", &lattice.operator(), "--data-dir"])
+            .arg(folder);
         command.stderr(Stdio::inherit());
         command
     }
 
     fn start(lattice: &TestLattice, folder: &Path, redis: &str) -> Self {
         let mut command = Self::command(lattice, folder);
-        Self(command.args(["--set", &format!("url={redis}")]).spawn().expect("the binary runs"))
+        Self(
+            command
+                .args(["--set", &format!("url={redis}")])
+                .spawn()
+                .expect("the binary runs"),
+        )
     }
 
     async fn ended(&mut self) -> ExitStatus {
-        eventually("the process to end", LIMIT, || std::future::ready(self.0.try_wait().expect("it can be waited for"))).await
+        eventually("the process to end", LIMIT, || {
+            std::future::ready(self.0.try_wait().expect("it can be waited for"))
+        })
+        .await
     }
 
     fn terminate(&self) {
         let pid = i32::try_from(self.0.id()).expect("a process id");
-        let sent = Command::new("kill").args(["-TERM", &pid.to_string()]).status().expect("there is a kill");
+        let sent = Command::new("kill")
+            .args(["-TERM", &pid.to_string()])
+            .status()
+            .expect("there is a kill");
         assert!(sent.success());
     }
 }
@@ -57,7 +72,9 @@ async fn a_process_of_its_own_serves_actors_elsewhere() {
     let mut provider = Provider::start(&lattice, folder.path(), &redis.url());
     host.sees("provider/kv").await;
 
-    let id = lattice.link("actor/shop", "wasi:keyvalue", "provider/kv", &[("bucket", "shop")]).await;
+    let id = lattice
+        .link("actor/shop", "wasi:keyvalue", "provider/kv", &[("bucket", "shop")])
+        .await;
     let link = host.knows(&id).await;
     let ctx = context_of(&link);
     let store = Arc::new(RemoteKeyValue::new(Arc::clone(&host.member), link));
@@ -75,7 +92,10 @@ async fn a_process_of_its_own_serves_actors_elsewhere() {
     provider.terminate();
     assert_eq!(provider.ended().await.code(), Some(0), "it stops in order");
     let party = "provider/kv".parse().unwrap();
-    eventually("the host to notice", LIMIT, || async { (!host.member.directory().is_running(&party)).then_some(()) }).await;
+    eventually("the host to notice", LIMIT, || async {
+        (!host.member.directory().is_running(&party)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,12 +109,18 @@ async fn a_process_that_was_killed_comes_back_with_its_links() {
     let ctx = context_of(&link);
     let store = RemoteKeyValue::new(Arc::clone(&host.member), link);
     host.sees("provider/kv").await;
-    eventually("the provider to serve the link", LIMIT, || store.set(&ctx, "default", "k", Bytes::from_static(b"x"))).await;
+    eventually("the provider to serve the link", LIMIT, || {
+        store.set(&ctx, "default", "k", Bytes::from_static(b"x"))
+    })
+    .await;
     provider.0.kill().unwrap();
     assert_eq!(provider.0.wait().unwrap().signal(), Some(9));
     let mut soon = ctx.clone();
     soon.deadline = std::time::Instant::now() + Duration::from_secs(2);
-    assert!(matches!(store.get(&soon, "default", "k").await, Err(KvError::Other(_))), "it does not hang");
+    assert!(
+        matches!(store.get(&soon, "default", "k").await, Err(KvError::Other(_))),
+        "it does not hang"
+    );
     let _again = Provider::start(&lattice, folder.path(), &redis.url());
     let value = eventually("it to serve again", LIMIT, || store.get(&ctx, "default", "k")).await;
     assert_eq!(value, Some(Bytes::from_static(b"x")));
@@ -117,12 +143,20 @@ async fn mistakes_end_it_with_their_own_exit_codes() {
     // The operator it trusts is another lattice's, so that the bundle here cannot be believed. In a folder without an earlier run.
     let fresh = lattice.provider_folder("kv");
     let mut stranger = Command::new(env!("CARGO_BIN_EXE_lattice-provider-redis"));
-    stranger.env_clear().args(["--lattice", "test", "--nats-url", &lattice.nats.url()]);
-    stranger.args(["--operator", &TestLattice::stranger(), "--data-dir"]).arg(fresh.path());
+    stranger
+        .env_clear()
+        .args(["--lattice", "test", "--nats-url", &lattice.nats.url()]);
+    stranger
+        .args(["--operator", &TestLattice::stranger(), "--data-dir"])
+        .arg(fresh.path());
     assert_eq!(code(stranger), Some(4), "nobody it trusts vouches for it");
 
     use std::os::unix::fs::PermissionsExt as _;
     let seed = folder.path().join("provider.seed");
     std::fs::set_permissions(&seed, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert_eq!(code(Provider::command(&lattice, folder.path())), Some(1), "a key that others can read");
+    assert_eq!(
+        code(Provider::command(&lattice, folder.path())),
+        Some(1),
+        "a key that others can read"
+    );
 }

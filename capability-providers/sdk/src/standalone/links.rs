@@ -114,7 +114,7 @@ impl LinkKeeper {
             match &bound.problem {
                 None => info!(link = %link.id, generation = link.generation, "link taken up"),
                 Some(problem) => {
-                    warn!(link = %link.id, generation = link.generation, %problem, "the link cannot be served")
+                    warn!(link = %link.id, generation = link.generation, %problem, "the link cannot be served");
                 }
             }
         }

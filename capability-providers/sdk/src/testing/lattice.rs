@@ -8,7 +8,8 @@ use lattice_bus::{Bus, BusConfig, Credentials, Secret};
 use lattice_capability::CallContext;
 use lattice_core::presence::{ActorPlacement, MemberState};
 use lattice_core::token::nats::{
-    AccountLimits, Permissions, ServerTrust, account_token, creds_text, operator_token, system_account_token, user_token,
+    AccountLimits, Permissions, ServerTrust, account_token, creds_text, operator_token, system_account_token,
+    user_token,
 };
 use lattice_core::token::{Body, Draft, HostGrant, ProviderGrant, Validity, sign};
 use lattice_core::trust::{Issuer, TrustBundle};
@@ -49,12 +50,34 @@ impl TestLattice {
         let nats = server(&account, now).await;
         let admin = connect(&nats, "admin", user(&account, &Permissions::all(), now), None).await;
         let id: LatticeId = "test".parse().expect("a lattice id");
-        let lattice = Self { nats, id, operator, issuer, account, admin };
-        let trust = lattice.admin.bucket(buckets::trust(&lattice.id)).await.expect("the trust bucket");
-        trust.put(subject::TRUST_BUNDLE_KEY, lattice.bundle().into()).await.expect("stored");
+        let lattice = Self {
+            nats,
+            id,
+            operator,
+            issuer,
+            account,
+            admin,
+        };
+        let trust = lattice
+            .admin
+            .bucket(buckets::trust(&lattice.id))
+            .await
+            .expect("the trust bucket");
+        trust
+            .put(subject::TRUST_BUNDLE_KEY, lattice.bundle().into())
+            .await
+            .expect("stored");
         // Members may not make the lattice's buckets.
-        lattice.admin.bucket(buckets::links(&lattice.id)).await.expect("the links bucket");
-        lattice.admin.bucket(buckets::config(&lattice.id)).await.expect("the config bucket");
+        lattice
+            .admin
+            .bucket(buckets::links(&lattice.id))
+            .await
+            .expect("the links bucket");
+        lattice
+            .admin
+            .bucket(buckets::config(&lattice.id))
+            .await
+            .expect("the config bucket");
         lattice
     }
 
@@ -121,7 +144,10 @@ impl TestLattice {
         };
         write("provider.seed", &key.seed().expect("a seed"));
         write("provider.jwt", &self.grant(&key, provider_grant(name)));
-        write("nats.creds", &user(&self.account, &Permissions::member(&self.id, &member), self.now()));
+        write(
+            "nats.creds",
+            &user(&self.account, &Permissions::member(&self.id, &member), self.now()),
+        );
         folder
     }
 
@@ -144,20 +170,33 @@ impl TestLattice {
         let config: ConfigMap = config.iter().copied().collect();
         claims.config_digest = Some(config.digest());
         change(&mut claims);
-        let configs = self.admin.bucket(buckets::config(&self.id)).await.expect("the config bucket");
-        configs.put(&config.digest().hex(), config.encode().into()).await.expect("stored");
+        let configs = self
+            .admin
+            .bucket(buckets::config(&self.id))
+            .await
+            .expect("the config bucket");
+        configs
+            .put(&config.digest().hex(), config.encode().into())
+            .await
+            .expect("stored");
         let token = claims.sign(&self.issuer, &self.id, self.day()).expect("signed");
         self.put(&claims.id(&self.id), token).await
     }
 
     /// Ends a link for good.
     pub async fn unlink(&self, link: &LinkId, generation: u64) {
-        let token = UnlinkClaims { generation }.sign(&self.issuer, link, self.day()).expect("signed");
+        let token = UnlinkClaims { generation }
+            .sign(&self.issuer, link, self.day())
+            .expect("signed");
         self.put(link, token).await;
     }
 
     async fn put(&self, link: &LinkId, token: String) -> LinkId {
-        let links = self.admin.bucket(buckets::links(&self.id)).await.expect("the links bucket");
+        let links = self
+            .admin
+            .bucket(buckets::links(&self.id))
+            .await
+            .expect("the links bucket");
         links.put(&link.link_key(), token.into()).await.expect("stored");
         link.clone()
     }
@@ -167,8 +206,13 @@ impl TestLattice {
         let bus = self.bus(name, &member).await;
         let folder = tempfile::tempdir().expect("a folder");
         let token = self.grant(&key, grant);
-        let member = Member::join(self.config(name, key, token, &folder), bus).await.expect("joined");
-        TestMember { member, _folder: folder }
+        let member = Member::join(self.config(name, key, token, &folder), bus)
+            .await
+            .expect("joined");
+        TestMember {
+            member,
+            _folder: folder,
+        }
     }
 
     fn config(&self, name: &str, key: KeyPair, token: String, folder: &TempDir) -> MemberConfig {
@@ -186,13 +230,22 @@ impl TestLattice {
     }
 
     fn grant(&self, key: &KeyPair, body: impl Body + Clone) -> String {
-        let draft = Draft { subject: key.public_key(), lattice: self.id.clone(), validity: self.day(), body };
+        let draft = Draft {
+            subject: key.public_key(),
+            lattice: self.id.clone(),
+            validity: self.day(),
+            body,
+        };
         sign(&self.issuer, &draft).expect("signed")
     }
 
     fn bundle(&self) -> String {
         let issuers = vec![Issuer::unlimited(self.issuer.public_key().parse().expect("an issuer"))];
-        let bundle = TrustBundle { serial: 1, issuers, ..TrustBundle::default() };
+        let bundle = TrustBundle {
+            serial: 1,
+            issuers,
+            ..TrustBundle::default()
+        };
         bundle.sign(&self.operator, &self.id, self.day()).expect("signed")
     }
 
@@ -208,7 +261,10 @@ impl TestLattice {
 impl TestMember {
     /// Waits until this member has the link in force.
     pub async fn knows(&self, link: &LinkId) -> Arc<ActiveLink> {
-        eventually("the link to be in force", LIMIT, || async { self.member.links().current().get(link).cloned() }).await
+        eventually("the link to be in force", LIMIT, || async {
+            self.member.links().current().get(link).cloned()
+        })
+        .await
     }
 
     /// Waits until this member sees somebody ready who runs `party`.
@@ -216,7 +272,10 @@ impl TestMember {
         let party: Party = party.parse().expect("a party");
         eventually("the directory to know", LIMIT, || async {
             let running = self.member.directory().running(&party);
-            running.iter().any(|member| member.presence.state == MemberState::Ready).then_some(())
+            running
+                .iter()
+                .any(|member| member.presence.state == MemberState::Ready)
+                .then_some(())
         })
         .await;
     }
@@ -236,7 +295,11 @@ pub fn context_of(link: &ActiveLink) -> CallContext {
 
 fn provider_grant(name: &str) -> ProviderGrant {
     let provides = [name.parse().expect("a provider name")].into();
-    ProviderGrant { provides, labels: lattice_core::Labels::default(), user: None }
+    ProviderGrant {
+        provides,
+        labels: lattice_core::Labels::default(),
+        user: None,
+    }
 }
 
 async fn server(account: &KeyPair, now: UnixSeconds) -> NatsServer {
@@ -248,7 +311,10 @@ async fn server(account: &KeyPair, now: UnixSeconds) -> NatsServer {
         system_account: id(&system),
         accounts: vec![
             (id(account), own),
-            (id(&system), system_account_token(&operator, &id(&system), now).expect("signed")),
+            (
+                id(&system),
+                system_account_token(&operator, &id(&system), now).expect("signed"),
+            ),
         ],
     };
     NatsServer::builder().config(&trust.config()).start().await

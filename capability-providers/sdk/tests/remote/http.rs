@@ -28,13 +28,21 @@ async fn an_actor_sends_requests() {
     let world = World::start().await;
     let (link, ctx) = world.link("wasi:http/outgoing-handler").await;
     let outlet = RemoteOutgoingHttp::new(Arc::clone(&world.host.member), link);
-    let options = RequestOptions { first_byte_timeout: Some(Duration::from_secs(7)), ..RequestOptions::default() };
+    let options = RequestOptions {
+        first_byte_timeout: Some(Duration::from_secs(7)),
+        ..RequestOptions::default()
+    };
     let large = Bytes::from(vec![7; 3 << 20]);
-    let response = outlet.send(&ctx, get("https://a.example/x", full_body(large.clone())), options).await.unwrap();
+    let response = outlet
+        .send(&ctx, get("https://a.example/x", full_body(large.clone())), options)
+        .await
+        .unwrap();
     assert_eq!(response.status(), 201);
     assert_eq!(response.headers()["x-asked"], "GET https://a.example/x Some(7s)");
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), large);
-    let denied = outlet.send(&ctx, get("https://a.example/denied", empty_body()), options).await;
+    let denied = outlet
+        .send(&ctx, get("https://a.example/denied", empty_body()), options)
+        .await;
     assert_eq!(denied.map(drop), Err(HttpError::RequestDenied));
 }
 
@@ -45,14 +53,21 @@ async fn bodies_stream_both_ways_and_break_both_ways() {
     let outlet = RemoteOutgoingHttp::new(Arc::clone(&world.host.member), link);
     let (sending, body) = mpsc::unbounded();
     let request = get("http://a.example/", StreamBody::new(body).boxed_unsync());
-    let mut answer = outlet.send(&ctx, request, RequestOptions::default()).await.unwrap().into_body();
+    let mut answer = outlet
+        .send(&ctx, request, RequestOptions::default())
+        .await
+        .unwrap()
+        .into_body();
     for part in ["one", "two"] {
         // Each comes back before the next is sent.
         sending.unbounded_send(Ok(Frame::data(Bytes::from(part)))).unwrap();
         assert_eq!(answer.frame().await.unwrap().unwrap().into_data().unwrap(), part);
     }
     sending.unbounded_send(Err(HttpError::ConnectionTerminated)).unwrap();
-    assert!(answer.frame().await.unwrap().is_err(), "what broke off is not taken for whole");
+    assert!(
+        answer.frame().await.unwrap().is_err(),
+        "what broke off is not taken for whole"
+    );
 }
 
 /// A host whose one actor answers with the path it was asked for.
@@ -72,9 +87,15 @@ async fn a_provider_by_itself_drives_an_actor() {
     let world = World::start().await;
     world.host.member.serve(Arc::new(Shop));
     for interface in ["wasi:http/incoming-handler", "wasi:http/handler", "wasi:http"] {
-        let link = world.lattice.link("provider/memory", interface, "actor/shop", &[]).await;
+        let link = world
+            .lattice
+            .link("provider/memory", interface, "actor/shop", &[])
+            .await;
         let answered = lattice_testkit::eventually("the actor to be reached", LIMIT, || {
-            world.provider.invoker.http(&link, get("/cart", empty_body()), Instant::now() + LIMIT, None)
+            world
+                .provider
+                .invoker
+                .http(&link, get("/cart", empty_body()), Instant::now() + LIMIT, None)
         });
         let response = answered.await;
         assert_eq!(response.status(), 203, "{interface}");

@@ -47,11 +47,21 @@ async fn a_link_for_a_few_functions_grants_no_others() {
     let limit = provider_sdk::testing::lattice::LIMIT;
     lattice_testkit::eventually("the provider to serve", limit, || store.open(&ctx, "default")).await;
     assert_eq!(store.get(&ctx, "default", "k").await, Ok(None));
-    assert_eq!(store.set(&ctx, "default", "k", Bytes::new()).await, Err(KvError::AccessDenied));
-    assert_eq!(store.increment(&ctx, "default", "k", 1).await, Err(KvError::AccessDenied), "another interface");
+    assert_eq!(
+        store.set(&ctx, "default", "k", Bytes::new()).await,
+        Err(KvError::AccessDenied)
+    );
+    assert_eq!(
+        store.increment(&ctx, "default", "k", 1).await,
+        Err(KvError::AccessDenied),
+        "another interface"
+    );
 
     // A call that names a function it may use, and carries a request for one it may not.
-    let request = KvRequest::Delete { bucket: "default".into(), key: "k".into() };
+    let request = KvRequest::Delete {
+        bucket: "default".into(),
+        key: "k".into(),
+    };
     let call = OutgoingCall {
         id: new_invocation_id(),
         source: link.source.clone(),
@@ -64,6 +74,11 @@ async fn a_link_for_a_few_functions_grants_no_others() {
         head: Bytes::new(),
         body: rmp_serde::to_vec_named(&request).unwrap().into(),
     };
-    let fault = world.host.member.invoke_any(call, &[]).await.expect_err("it is seen through");
+    let fault = world
+        .host
+        .member
+        .invoke_any(call, &[])
+        .await
+        .expect_err("it is seen through");
     assert_eq!(fault.kind, FaultKind::BadArguments, "{fault}");
 }

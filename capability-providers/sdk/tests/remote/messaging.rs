@@ -15,7 +15,11 @@ use provider_sdk::testing::lattice::LIMIT;
 use crate::support::World;
 
 fn message(subject: &str) -> BrokerMessage {
-    BrokerMessage { subject: subject.into(), body: "hello".into(), reply_to: Some("back".into()) }
+    BrokerMessage {
+        subject: subject.into(),
+        body: "hello".into(),
+        reply_to: Some("back".into()),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,8 +30,14 @@ async fn an_actor_publishes_and_asks() {
     ctx.trace = TraceContext::parse(traceparent, None);
     let broker = RemoteMessaging::new(Arc::clone(&world.host.member), link);
     assert_eq!(broker.publish(&ctx, message("a")).await, Ok(()));
-    assert!(matches!(broker.publish(&ctx, message("forbidden")).await, Err(MessagingError::Denied { .. })));
-    let answer = broker.request(&ctx, "a", "x".into(), Duration::from_millis(1500)).await.unwrap();
+    assert!(matches!(
+        broker.publish(&ctx, message("forbidden")).await,
+        Err(MessagingError::Denied { .. })
+    ));
+    let answer = broker
+        .request(&ctx, "a", "x".into(), Duration::from_millis(1500))
+        .await
+        .unwrap();
     assert_eq!(answer.reply_to, Some(format!("actor/shop 1.5s Some({traceparent})")));
 }
 
@@ -39,13 +49,18 @@ impl Receiver for Shop {
     async fn receive(&self, call: IncomingCall) -> Result<Reply, Fault> {
         assert_eq!(call.function.as_str(), "handle-message");
         let bytes = call.body.collect(1 << 20).await?;
-        let Ok(MessagingRequest::Handle(message)) = rmp_serde::from_slice(&bytes) else { panic!("not a message") };
+        let Ok(MessagingRequest::Handle(message)) = rmp_serde::from_slice(&bytes) else {
+            panic!("not a message")
+        };
         let reply = match &*message.subject {
             "good" => MessagingReply::Done,
             "bad" => MessagingReply::HandlerError("no".to_owned()),
             _ => return Err(Fault::new(FaultKind::Trap, "unreachable")),
         };
-        Ok(Reply { body: rmp_serde::to_vec_named(&reply).unwrap().into(), ..Reply::default() })
+        Ok(Reply {
+            body: rmp_serde::to_vec_named(&reply).unwrap().into(),
+            ..Reply::default()
+        })
     }
 }
 
@@ -53,7 +68,10 @@ impl Receiver for Shop {
 async fn a_provider_by_itself_drives_an_actor() {
     let world = World::start().await;
     world.host.member.serve(Arc::new(Shop));
-    let link = world.lattice.link("provider/memory", "wasmcloud:messaging/handler", "actor/shop", &[]).await;
+    let link = world
+        .lattice
+        .link("provider/memory", "wasmcloud:messaging/handler", "actor/shop", &[])
+        .await;
     world.host.knows(&link).await;
     let invoker = &world.provider.invoker;
     let due = || Instant::now() + LIMIT;
@@ -61,12 +79,24 @@ async fn a_provider_by_itself_drives_an_actor() {
         invoker.message(&link, message("good"), due(), None).await
     });
     assert_eq!(handled.await, Ok(()));
-    assert_eq!(invoker.message(&link, message("bad"), due(), None).await, Ok(Err("no".to_owned())));
-    let trap = invoker.message(&link, message("ugly"), due(), None).await.expect_err("it traps");
+    assert_eq!(
+        invoker.message(&link, message("bad"), due(), None).await,
+        Ok(Err("no".to_owned()))
+    );
+    let trap = invoker
+        .message(&link, message("ugly"), due(), None)
+        .await
+        .expect_err("it traps");
     assert_eq!(trap.kind, FaultKind::Trap);
 
     // A link that is another's, or nobody's, opens nothing.
-    let other = world.lattice.link("actor/shop", "wasi:keyvalue", "provider/memory", &[]).await;
-    let denied = invoker.message(&other, message("good"), due(), None).await.expect_err("not its link");
+    let other = world
+        .lattice
+        .link("actor/shop", "wasi:keyvalue", "provider/memory", &[])
+        .await;
+    let denied = invoker
+        .message(&other, message("good"), due(), None)
+        .await
+        .expect_err("not its link");
     assert_eq!(denied.kind, FaultKind::Denied);
 }

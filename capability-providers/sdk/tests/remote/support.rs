@@ -55,7 +55,13 @@ impl World {
         .await
         .expect("it starts");
         host.sees("provider/memory").await;
-        Self { lattice, host, provider: built.unwrap(), standalone, _folder: folder }
+        Self {
+            lattice,
+            host,
+            provider: built.unwrap(),
+            standalone,
+            _folder: folder,
+        }
     }
 
     /// Links `shop` to the provider, and waits until both have taken the link up.
@@ -99,15 +105,24 @@ impl Provider for Memory {
     }
 
     fn keyvalue(&self, link: &LinkId) -> Option<Arc<dyn KeyValue>> {
-        self.links.lock().contains(link).then(|| Arc::clone(&self.store) as Arc<dyn KeyValue>)
+        self.links
+            .lock()
+            .contains(link)
+            .then(|| Arc::clone(&self.store) as Arc<dyn KeyValue>)
     }
 
     fn messaging(&self, link: &LinkId) -> Option<Arc<dyn Messaging>> {
-        self.links.lock().contains(link).then(|| Arc::new(Echo) as Arc<dyn Messaging>)
+        self.links
+            .lock()
+            .contains(link)
+            .then(|| Arc::new(Echo) as Arc<dyn Messaging>)
     }
 
     fn outgoing_http(&self, link: &LinkId) -> Option<Arc<dyn OutgoingHttp>> {
-        self.links.lock().contains(link).then(|| Arc::new(Echo) as Arc<dyn OutgoingHttp>)
+        self.links
+            .lock()
+            .contains(link)
+            .then(|| Arc::new(Echo) as Arc<dyn OutgoingHttp>)
     }
 
     async fn shutdown(&self, _: Duration) -> ShutdownReport {
@@ -122,7 +137,10 @@ struct Echo;
 impl Messaging for Echo {
     async fn publish(&self, _: &CallContext, message: BrokerMessage) -> Result<(), MessagingError> {
         match &*message.subject {
-            "forbidden" => Err(MessagingError::Denied { subject: message.subject, reason: "no".to_owned() }),
+            "forbidden" => Err(MessagingError::Denied {
+                subject: message.subject,
+                reason: "no".to_owned(),
+            }),
             _ => Ok(()),
         }
     }
@@ -135,7 +153,11 @@ impl Messaging for Echo {
         timeout: Duration,
     ) -> Result<BrokerMessage, MessagingError> {
         let reply_to = Some(format!("{} {timeout:?} {:?}", ctx.source, ctx.trace));
-        Ok(BrokerMessage { subject: subject.to_owned(), body, reply_to })
+        Ok(BrokerMessage {
+            subject: subject.to_owned(),
+            body,
+            reply_to,
+        })
     }
 }
 
@@ -150,8 +172,17 @@ impl OutgoingHttp for Echo {
         if request.uri().path() == "/denied" {
             return Err(HttpError::RequestDenied);
         }
-        let asked = format!("{} {} {:?}", request.method(), request.uri(), options.first_byte_timeout);
-        Ok(Response::builder().status(201).header("x-asked", asked).body(request.into_body()).unwrap())
+        let asked = format!(
+            "{} {} {:?}",
+            request.method(),
+            request.uri(),
+            options.first_byte_timeout
+        );
+        Ok(Response::builder()
+            .status(201)
+            .header("x-asked", asked)
+            .body(request.into_body())
+            .unwrap())
     }
 }
 
@@ -161,7 +192,11 @@ struct MemoryStore(Mutex<BTreeMap<String, (u64, Bytes)>>);
 
 impl MemoryStore {
     fn check(bucket: &str) -> Result<(), KvError> {
-        if matches!(bucket, "" | "default") { Ok(()) } else { Err(KvError::AccessDenied) }
+        if matches!(bucket, "" | "default") {
+            Ok(())
+        } else {
+            Err(KvError::AccessDenied)
+        }
     }
 }
 
@@ -196,7 +231,10 @@ impl KeyValue for MemoryStore {
 
     async fn list_keys(&self, _: &CallContext, bucket: &str, _: Option<u64>) -> Result<KeyPage, KvError> {
         Self::check(bucket)?;
-        Ok(KeyPage { keys: self.0.lock().keys().cloned().collect(), cursor: None })
+        Ok(KeyPage {
+            keys: self.0.lock().keys().cloned().collect(),
+            cursor: None,
+        })
     }
 
     async fn increment(&self, _: &CallContext, bucket: &str, key: &str, delta: i64) -> Result<i64, KvError> {
@@ -206,7 +244,10 @@ impl KeyValue for MemoryStore {
             None => (0, 0),
             Some((version, value)) => {
                 let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-                (*version, number.ok_or_else(|| KvError::Other("not a number".to_owned()))?)
+                (
+                    *version,
+                    number.ok_or_else(|| KvError::Other("not a number".to_owned()))?,
+                )
             }
         };
         let sum = i64::checked_add(number, delta).ok_or_else(|| KvError::Other("too large".to_owned()))?;
@@ -217,7 +258,9 @@ impl KeyValue for MemoryStore {
     async fn compare(&self, _: &CallContext, bucket: &str, key: &str) -> Result<CasHandle, KvError> {
         Self::check(bucket)?;
         let all = self.0.lock();
-        let (version, value) = all.get(key).map_or((0, None), |(version, value)| (*version, Some(value.clone())));
+        let (version, value) = all
+            .get(key)
+            .map_or((0, None), |(version, value)| (*version, Some(value.clone())));
         Ok(CasHandle { value, version })
     }
 

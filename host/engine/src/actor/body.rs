@@ -56,7 +56,9 @@ impl AnswerBody {
                     || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
                 let announced = head.headers.get(CONTENT_LENGTH);
                 Self {
-                    left: announced.and_then(|value| value.to_str().ok()?.parse().ok()).or(body.size_hint().exact()),
+                    left: announced
+                        .and_then(|value| value.to_str().ok()?.parse().ok())
+                        .or(body.size_hint().exact()),
                     body,
                     leash: Leash::put(guest, deadline, &inner.stop, &inner.tasks),
                     reading: if bodiless { Reading::HeadOnly } else { reading },
@@ -87,13 +89,16 @@ impl Body for AnswerBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         let failed = self.leash.run(cx);
         match (Pin::new(&mut self.body).poll_frame(cx), failed) {
-            (Poll::Ready(None), _) => {
+            // What the guest died of says more than that its body broke off, and a body of WASI 0.2 that breaks off looks
+            // like one that has ended.
+            (Poll::Ready(None | Some(Err(_))) | Poll::Pending, Some(fault)) => {
+                Poll::Ready(Some(Err(HttpError::Internal(fault.to_string()))))
+            }
+            (Poll::Ready(None), None) => {
+                // Most guests end here.
+                self.leash.run(cx);
                 self.let_finish();
                 Poll::Ready(None)
-            }
-            // What the guest died of says more than that its body broke off.
-            (Poll::Ready(Some(Err(_))) | Poll::Pending, Some(fault)) => {
-                Poll::Ready(Some(Err(HttpError::Internal(fault.to_string()))))
             }
             (Poll::Ready(Some(Ok(frame))), _) => {
                 if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
@@ -119,6 +124,8 @@ impl Drop for AnswerBody {
     fn drop(&mut self) {
         if self.reading == Reading::HeadOnly || self.left == Some(0) || self.body.is_end_stream() {
             self.let_finish();
+        } else {
+            drop(self.leash.release());
         }
     }
 }

@@ -62,7 +62,7 @@ impl HttpEntry {
 
 impl MessageEntry {
     pub(super) fn load(&self, store: impl AsContextMut<Data = Ctx>, instance: &Instance) -> Result<MessageHandler> {
-        instance.get_typed_func(store, &self.0).map(MessageHandler)
+        instance.get_typed_func(store, self.0).map(MessageHandler)
     }
 }
 

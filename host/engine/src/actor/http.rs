@@ -149,8 +149,9 @@ impl Inner {
                 Some(Poll::Pending) | None => None,
             };
             match (Pin::new(&mut answer).poll(cx), ended) {
-                (Poll::Ready(Ok(answer)), _) => Poll::Ready(Ok(answer)),
+                // A guest that died in the same breath has not answered in full, whatever it began.
                 (_, Some(Err(fault))) => Poll::Ready(Err(fault)),
+                (Poll::Ready(Ok(answer)), _) => Poll::Ready(Ok(answer)),
                 // The sender may live on in an instance that is kept, and will not be used any more.
                 (_, Some(Ok(()))) | (Poll::Ready(Err(_)), None) if guest.is_none() => Poll::Ready(Err(silent())),
                 (Poll::Ready(Err(_)) | Poll::Pending, _) => Poll::Pending,

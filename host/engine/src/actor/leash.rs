@@ -31,12 +31,18 @@ impl Leash {
         let watched = Arc::clone(&state);
         let stop = stop.clone();
         let watch = tasks.spawn(async move {
-            let stopped = stop.run_until_cancelled(tokio::time::sleep_until(deadline.into())).await.is_none();
+            let stopped = stop
+                .run_until_cancelled(tokio::time::sleep_until(deadline.into()))
+                .await
+                .is_none();
             let fault = if stopped { actor_stopped() } else { deadline_passed() };
             let ended = watched.lock().end(Some(fault));
             drop(ended);
         });
-        Self { state, _watch: AbortOnDropHandle::new(watch) }
+        Self {
+            state,
+            _watch: AbortOnDropHandle::new(watch),
+        }
     }
 
     /// Runs the guest. Returns what it died of, if it has.

@@ -90,11 +90,11 @@ impl Import {
     /// Gives the guest its results. A fault has no place in the function's own type, so it ends the invocation.
     fn answer(&self, answer: Result<Values, Fault>, results: &mut [Val]) -> wasmtime::Result<()> {
         let values = answer
-            .map_err(|fault| Raised::by_call(&self.interface, self.signature.name(), fault))?
+            .map_err(|fault| Raised::by_call(&self.interface, self.signature.name(), &fault))?
             .into_vals();
         if values.len() != results.len() {
             let fault = Fault::internal(format!("{} results came for {}", values.len(), results.len()));
-            return Err(Raised::by_call(&self.interface, self.signature.name(), fault).into());
+            return Err(Raised::by_call(&self.interface, self.signature.name(), &fault).into());
         }
         results
             .iter_mut()

@@ -9,8 +9,8 @@ use rmp::Marker;
 use rmp::decode as mp;
 use wasmtime::component::{Type, Val};
 
-/// The most values that one message may hold: 128 MiB of them.
-pub(super) const VALUES_MAX: usize = 4 << 20;
+/// The most values that one message may hold: 512 MiB of them, or a list of 16 MiB of bytes.
+pub(super) const VALUES_MAX: usize = 16 << 20;
 
 /// Says where bytes from the wire differ from the type of the function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -60,14 +60,17 @@ impl Values {
 
 fn wave_params(signature: &Signature, text: &str) -> Result<Vec<Val>, String> {
     let text = text.trim();
-    let wrapped = if is_parenthesized(text) {
-        format!("call{text}")
-    } else {
-        format!("call({text})")
-    };
-    let call = UntypedFuncCall::parse(&wrapped).map_err(|error| error.to_string())?;
     let types: Vec<Type> = signature.param_types().cloned().collect();
-    call.to_wasm_params(&types).map_err(|error| error.to_string())
+    let read = |call: &str| {
+        let call = UntypedFuncCall::parse(call).map_err(|error| error.to_string())?;
+        call.to_wasm_params(&types).map_err(|error| error.to_string())
+    };
+    let bare = || read(&format!("call({text})"));
+    if !is_parenthesized(text) {
+        return bare();
+    }
+    // `(1, 2)` may also be one argument, a tuple.
+    read(&format!("call{text}")).or_else(|problem| bare().map_err(|_| problem))
 }
 
 /// Whether one pair of parentheses encloses the whole text: `(1, 2)` but not `(1), (2)`.

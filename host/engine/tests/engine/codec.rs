@@ -159,8 +159,8 @@ fn announced_lengths_are_not_believed() {
 
 #[test]
 fn a_message_holds_so_many_values_and_no_more() {
-    let mut bytes = b"\x91\xc6\x00\x50\x00\x00".to_vec();
-    bytes.resize(bytes.len() + 0x50_0000, 7);
+    let mut bytes = b"\x91\xc6\x01\x50\x00\x00".to_vec();
+    bytes.resize(bytes.len() + 0x150_0000, 7);
     let error = Values::decode_params(signature("echo-bytes"), &bytes).expect_err("are too many");
     assert!(error.to_string().contains("more than"), "{error}");
 }

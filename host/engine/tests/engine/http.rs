@@ -192,7 +192,10 @@ async fn a_stopped_actor_cuts_off_what_does_not_end() {
 
 #[tokio::test]
 async fn a_reader_that_stalls_does_not_keep_its_guest_beyond_the_deadline() {
-    let limits = Limits { deadline_ms: 200, ..Limits::default() };
+    let limits = Limits {
+        deadline_ms: 200,
+        ..Limits::default()
+    };
     let actor = start(guest("test-http-stream"), limited("stream", limits), &world()).await;
     let response = send(&actor, Method::GET, "/slow?100000", "").await.expect("begins");
     while actor.stats().in_flight > 0 {

@@ -21,26 +21,25 @@ use crate::support::link_id;
 
 /// Answers for all links that there are, which is every one unless a test says otherwise.
 #[derive(Default)]
-pub struct World {
-    pub stores: Mutex<HashMap<LinkLabel, Arc<Store>>>,
-    pub broker: Arc<Broker>,
-    pub web: Arc<Web>,
-    pub actors: Mutex<HashMap<LinkLabel, Actor>>,
-    pub log: Mutex<Vec<(LogLevel, String, String)>>,
-    pub logged: Option<watch::Sender<usize>>,
+pub(crate) struct World {
+    pub(crate) stores: Mutex<HashMap<LinkLabel, Arc<Store>>>,
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) web: Arc<Web>,
+    pub(crate) actors: Mutex<HashMap<LinkLabel, Actor>>,
+    pub(crate) log: Mutex<Vec<(LogLevel, String, String)>>,
     /// Labels without a link.
-    pub missing: Mutex<Vec<LinkLabel>>,
+    pub(crate) missing: Mutex<Vec<LinkLabel>>,
     /// When set, calls to actors wait here.
-    pub hold: Mutex<Option<Arc<Hold>>>,
+    pub(crate) hold: Mutex<Option<Arc<Hold>>>,
     /// Whether calls go through their wire form, as between hosts.
-    pub over_the_wire: bool,
+    pub(crate) over_the_wire: bool,
 }
 
 /// Where calls can be held, and counted.
-pub struct Hold {
-    pub arrived: watch::Sender<usize>,
-    pub left: watch::Sender<usize>,
-    pub go: Semaphore,
+pub(crate) struct Hold {
+    pub(crate) arrived: watch::Sender<usize>,
+    pub(crate) left: watch::Sender<usize>,
+    pub(crate) go: Semaphore,
 }
 
 impl Default for Hold {
@@ -54,7 +53,7 @@ impl Default for Hold {
 }
 
 impl Hold {
-    pub async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         struct Left<'a>(&'a watch::Sender<usize>);
         impl Drop for Left<'_> {
             fn drop(&mut self) {
@@ -78,7 +77,7 @@ impl World {
         Ok(())
     }
 
-    pub fn store(&self, label: &LinkLabel) -> Arc<Store> {
+    pub(crate) fn store(&self, label: &LinkLabel) -> Arc<Store> {
         Arc::clone(self.stores.lock().entry(label.clone()).or_default())
     }
 }
@@ -143,7 +142,7 @@ impl Linked for World {
 
 /// A key-value store with one bucket, `default`.
 #[derive(Default)]
-pub struct Store(Mutex<BTreeMap<String, (Bytes, u64)>>);
+pub(crate) struct Store(Mutex<BTreeMap<String, (Bytes, u64)>>);
 
 impl Store {
     fn bucket(&self, name: &str) -> Result<parking_lot::MutexGuard<'_, BTreeMap<String, (Bytes, u64)>>, KvError> {
@@ -251,8 +250,8 @@ impl KeyValue for Store {
 
 /// Keeps what is published, and answers requests with their own body.
 #[derive(Default)]
-pub struct Broker {
-    pub published: Mutex<Vec<BrokerMessage>>,
+pub(crate) struct Broker {
+    pub(crate) published: Mutex<Vec<BrokerMessage>>,
 }
 
 #[async_trait]
@@ -282,8 +281,8 @@ impl Messaging for Broker {
 
 /// A web server that sends every request back, upper case.
 #[derive(Default)]
-pub struct Web {
-    pub seen: Mutex<Vec<(http::Method, String)>>,
+pub(crate) struct Web {
+    pub(crate) seen: Mutex<Vec<(http::Method, String)>>,
 }
 
 #[async_trait]

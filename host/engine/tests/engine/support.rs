@@ -15,7 +15,7 @@ use lattice_engine::{Actor, ActorOptions, Compiled, Engine, EngineConfig, StartE
 use crate::stub::World;
 
 /// One engine for all tests, as in a host. Machine code is kept between runs.
-pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
+pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     Engine::new(&EngineConfig::new(
         Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine-cache"),
     ))
@@ -23,7 +23,7 @@ pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 });
 
 /// A guest that `cargo xtask guests` builds.
-pub fn guest(name: &str) -> Bytes {
+pub(crate) fn guest(name: &str) -> Bytes {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../actors/target/components")
         .join(format!("{name}.wasm"));
@@ -34,11 +34,11 @@ pub fn guest(name: &str) -> Bytes {
 }
 
 /// A guest that is written out.
-pub fn text(wat: &str) -> Bytes {
+pub(crate) fn text(wat: &str) -> Bytes {
     wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}")).into()
 }
 
-pub async fn load(bytes: Bytes) -> Arc<Compiled> {
+pub(crate) async fn load(bytes: Bytes) -> Arc<Compiled> {
     ENGINE
         .load(Digest::of(&bytes), &bytes)
         .await
@@ -46,13 +46,13 @@ pub async fn load(bytes: Bytes) -> Arc<Compiled> {
 }
 
 /// An actor that is linked with everything it imports.
-pub async fn start(bytes: Bytes, options: ActorOptions, world: &Arc<World>) -> Actor {
+pub(crate) async fn start(bytes: Bytes, options: ActorOptions, world: &Arc<World>) -> Actor {
     try_start(bytes, options, world, &|_: &VersionedInterface| Some(FunctionSet::All))
         .await
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub async fn try_start(
+pub(crate) async fn try_start(
     bytes: Bytes,
     options: ActorOptions,
     world: &Arc<World>,
@@ -62,26 +62,26 @@ pub async fn try_start(
     ENGINE.actor(load(bytes).await, options, grants, world)
 }
 
-pub fn options(name: &str) -> ActorOptions {
+pub(crate) fn options(name: &str) -> ActorOptions {
     ActorOptions::new(name.parse().expect("a name"))
 }
 
-pub fn limited(name: &str, limits: Limits) -> ActorOptions {
+pub(crate) fn limited(name: &str, limits: Limits) -> ActorOptions {
     let mut options = options(name);
     options.limits = limits;
     options
 }
 
-pub fn world() -> Arc<World> {
+pub(crate) fn world() -> Arc<World> {
     Arc::default()
 }
 
 /// A call that has a minute.
-pub fn call() -> CallContext {
+pub(crate) fn call() -> CallContext {
     call_until(Instant::now() + Duration::from_secs(60))
 }
 
-pub fn call_until(deadline: Instant) -> CallContext {
+pub(crate) fn call_until(deadline: Instant) -> CallContext {
     CallContext {
         deadline,
         source: "provider/test".parse::<Party>().expect("a party"),
@@ -91,17 +91,17 @@ pub fn call_until(deadline: Instant) -> CallContext {
     }
 }
 
-pub fn link_id(interface: &str, label: &LinkLabel) -> LinkId {
+pub(crate) fn link_id(interface: &str, label: &LinkLabel) -> LinkId {
     format!("lnk:test/actor/test/{interface}/{label}")
         .parse()
         .expect("a link id")
 }
 
-pub fn interface(text: &str) -> VersionedInterface {
+pub(crate) fn interface(text: &str) -> VersionedInterface {
     text.parse().expect("an interface")
 }
 
-pub fn request(method: Method, path: &str, body: impl Into<Bytes>) -> Request<HttpBody> {
+pub(crate) fn request(method: Method, path: &str, body: impl Into<Bytes>) -> Request<HttpBody> {
     let body = body.into();
     let body = if body.is_empty() { empty_body() } else { full_body(body) };
     Request::builder()
@@ -111,7 +111,7 @@ pub fn request(method: Method, path: &str, body: impl Into<Bytes>) -> Request<Ht
         .expect("a request")
 }
 
-pub async fn send(
+pub(crate) async fn send(
     actor: &Actor,
     method: Method,
     path: &str,
@@ -121,11 +121,11 @@ pub async fn send(
 }
 
 /// Gets a path and returns the body as text.
-pub async fn get(actor: &Actor, path: &str) -> Result<String, Fault> {
+pub(crate) async fn get(actor: &Actor, path: &str) -> Result<String, Fault> {
     Ok(body(send(actor, Method::GET, path, "").await?).await)
 }
 
-pub async fn body(response: Response<HttpBody>) -> String {
+pub(crate) async fn body(response: Response<HttpBody>) -> String {
     let bytes = response
         .into_body()
         .collect()
@@ -136,7 +136,7 @@ pub async fn body(response: Response<HttpBody>) -> String {
 }
 
 /// Waits until a number is reached, however long that takes.
-pub async fn reaches(number: &tokio::sync::watch::Sender<usize>, goal: usize) {
+pub(crate) async fn reaches(number: &tokio::sync::watch::Sender<usize>, goal: usize) {
     let wait = number.subscribe();
     let mut wait = wait;
     tokio::time::timeout(Duration::from_secs(60), wait.wait_for(|now| *now >= goal))

@@ -30,13 +30,26 @@ async fn only_requests_in_flight_on_the_killed_host_fail() {
     let nats = NatsServer::start().await;
     let lattice = TestLattice::start(&nats.url()).await;
     let front = HostProcess::start(&lattice, "front").await;
-    let (mut a, b) = (HostProcess::start(&lattice, "a").await, HostProcess::start(&lattice, "b").await);
+    let (mut a, b) = (
+        HostProcess::start(&lattice, "a").await,
+        HostProcess::start(&lattice, "b").await,
+    );
+    lattice
+        .link("actor/slow", "wasi:http/outgoing-handler", "provider/nobody", &[])
+        .await;
     let spec = lattice.actor("slow", guest("test-http-stream")).await;
     for host in [&a, &b] {
         lattice.start_actor(&host.id, &spec).await;
     }
     let url = lattice.start_http(&front.id, "http").await;
-    lattice.link("provider/http", "wasi:http/incoming-handler", "actor/slow", &[("path", "/")]).await;
+    lattice
+        .link(
+            "provider/http",
+            "wasi:http/incoming-handler",
+            "actor/slow",
+            &[("path", "/")],
+        )
+        .await;
     let address = url.strip_prefix("http://").unwrap().to_owned();
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -65,7 +78,14 @@ async fn only_requests_in_flight_on_the_killed_host_fail() {
         let (s, f, l) = client.unwrap();
         (sent, failed, longest) = (sent + s, failed + f, longest.max(l));
     }
-    assert!(failed <= CLIENTS, "{failed} of {sent} failed, at most {CLIENTS} were in flight\n{}", front.log());
+    assert!(
+        failed <= CLIENTS,
+        "{failed} of {sent} failed, at most {CLIENTS} were in flight\n{}",
+        front.log()
+    );
     assert!(sent > 100, "the other replica went on: {sent}");
-    assert!(longest < Duration::from_secs(8), "nobody waited for the dead: {longest:?}");
+    assert!(
+        longest < Duration::from_secs(8),
+        "nobody waited for the dead: {longest:?}"
+    );
 }

@@ -28,11 +28,25 @@ pub(crate) fn program() -> Command {
 /// The usual arguments for a host of a test's lattice.
 pub(crate) fn arguments(lattice: &TestLattice, folder: &Path) -> Vec<String> {
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
-    ["--lattice", lattice.id().as_str(), "--nats-url", lattice.url(), "--heartbeat", "250ms", "--lost-after", "2s"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(["--data-dir".to_owned(), text(folder.to_owned()), "--ready-file".to_owned(), text(folder.join("ready"))])
-        .collect()
+    [
+        "--lattice",
+        lattice.id().as_str(),
+        "--nats-url",
+        lattice.url(),
+        "--heartbeat",
+        "250ms",
+        "--lost-after",
+        "2s",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain([
+        "--data-dir".to_owned(),
+        text(folder.to_owned()),
+        "--ready-file".to_owned(),
+        text(folder.join("ready")),
+    ])
+    .collect()
 }
 
 impl HostProcess {
@@ -46,10 +60,24 @@ impl HostProcess {
 
     /// Starts a host. Its output goes to `log` in its folder.
     pub(crate) fn spawn(command: Command, id: MemberId, folder: PathBuf) -> Self {
-        let log = || File::options().create(true).append(true).open(folder.join("log")).unwrap();
+        let log = || {
+            File::options()
+                .create(true)
+                .append(true)
+                .open(folder.join("log"))
+                .unwrap()
+        };
         let mut command = tokio::process::Command::from(command);
-        command.stdin(Stdio::null()).stdout(log()).stderr(log()).kill_on_drop(true);
-        Self { process: command.spawn().unwrap(), id, folder }
+        command
+            .stdin(Stdio::null())
+            .stdout(log())
+            .stderr(log())
+            .kill_on_drop(true);
+        Self {
+            process: command.spawn().unwrap(),
+            id,
+            folder,
+        }
     }
 
     /// Returns when it serves.
@@ -58,7 +86,11 @@ impl HostProcess {
         let deadline = Instant::now() + PATIENCE;
         while !ready.exists() {
             let ended = self.process.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < deadline, "the host does not serve: {ended:?}\n{}", self.log());
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "the host does not serve: {ended:?}\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self
@@ -67,7 +99,10 @@ impl HostProcess {
     /// Waits until the process has ended, and returns its exit code; none when it was killed.
     pub(crate) async fn ended(&mut self, within: Duration) -> Option<i32> {
         let ended = tokio::time::timeout(within, self.process.wait()).await;
-        ended.unwrap_or_else(|_| panic!("the host does not end:\n{}", self.log())).unwrap().code()
+        ended
+            .unwrap_or_else(|_| panic!("the host does not end:\n{}", self.log()))
+            .unwrap()
+            .code()
     }
 
     /// Kills it at once (SIGKILL).
@@ -77,7 +112,10 @@ impl HostProcess {
 
     /// Asks it to stop (SIGTERM).
     pub(crate) fn terminate(&self) {
-        let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+        let pid = i32::try_from(self.pid())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+            .unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 

@@ -14,7 +14,9 @@ async fn serves_until_sigterm_and_ends_well() {
     let mut host = HostProcess::start(&lattice, "one").await;
     let ready: serde_json::Value = serde_json::from_slice(&std::fs::read(host.folder.join("ready")).unwrap()).unwrap();
     assert_eq!(ready["host"], host.id.as_str());
-    lattice.start_actor(&host.id, &lattice.actor("hello", guest("hello-http")).await).await;
+    lattice
+        .start_actor(&host.id, &lattice.actor("hello", guest("hello-http")).await)
+        .await;
     host.terminate();
     assert_eq!(host.ended(PATIENCE).await, Some(0), "{}", host.log());
     assert!(!host.folder.join("ready").exists(), "the ready file is gone");
@@ -43,13 +45,23 @@ async fn a_host_that_is_not_enrolled_says_what_to_run_and_goes_on_when_it_is() {
     command.args(arguments(&lattice, &files.folder)).arg("--no-wait");
     let mut refused = HostProcess::spawn(command, files.id.clone(), files.folder.clone());
     assert_eq!(refused.ended(PATIENCE).await, Some(4));
-    assert!(refused.log().contains(&format!("lattice key enroll new --key {}", files.id)) || refused.log().contains("lattice key enroll"), "{}", refused.log());
+    assert!(
+        refused
+            .log()
+            .contains(&format!("lattice key enroll new --key {}", files.id))
+            || refused.log().contains("lattice key enroll"),
+        "{}",
+        refused.log()
+    );
     assert!(refused.log().contains(files.id.as_str()), "{}", refused.log());
 
     let mut command = program();
     command.args(arguments(&lattice, &files.folder));
     let waiting = HostProcess::spawn(command, files.id.clone(), files.folder.clone());
-    eventually("it waits", PATIENCE, async || waiting.log().matches("not enrolled").nth(1).map(drop)).await;
+    eventually("it waits", PATIENCE, async || {
+        waiting.log().matches("not enrolled").nth(1).map(drop)
+    })
+    .await;
     std::fs::rename(&aside, &token).unwrap();
     waiting.ready().await;
 }
@@ -57,8 +69,17 @@ async fn a_host_that_is_not_enrolled_says_what_to_run_and_goes_on_when_it_is() {
 #[test]
 fn every_mistake_in_the_configuration_is_told_at_once() {
     let scratch = Scratch::new("hostd-config");
-    let file = scratch.write("host.toml", "lattice = 'No Good'\nheartbeat = 'often'\noperators = ['X']\n");
-    let output = program().arg("--config").arg(file).arg("--data-dir").arg(scratch.path()).output().unwrap();
+    let file = scratch.write(
+        "host.toml",
+        "lattice = 'No Good'\nheartbeat = 'often'\noperators = ['X']\n",
+    );
+    let output = program()
+        .arg("--config")
+        .arg(file)
+        .arg("--data-dir")
+        .arg(scratch.path())
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     for key in ["lattice", "heartbeat", "operators"] {
@@ -74,7 +95,17 @@ fn every_mistake_in_the_configuration_is_told_at_once() {
 fn prints_what_it_made_of_the_configuration() {
     let operator = nkeys::KeyPair::new_operator().public_key();
     let mut command = program();
-    command.args(["--print-config", "--operator", &operator, "--data-dir", "/nowhere", "--label", "zone=eu", "--grace", "5s"]);
+    command.args([
+        "--print-config",
+        "--operator",
+        &operator,
+        "--data-dir",
+        "/nowhere",
+        "--label",
+        "zone=eu",
+        "--grace",
+        "5s",
+    ]);
     let output = command.output().unwrap();
     assert!(output.status.success());
     let config: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

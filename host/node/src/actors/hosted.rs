@@ -60,7 +60,9 @@ impl Hosted {
 
     /// Lets a call in; `None` when the actor is on its way out.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Entry> {
-        self.gate.enter().then(|| Entry { hosted: Arc::clone(self) })
+        self.gate.enter().then(|| Entry {
+            hosted: Arc::clone(self),
+        })
     }
 
     /// Runs this many replicas from now on: calls at a time, and calls that may wait, grow and shrink with it.
@@ -76,7 +78,10 @@ impl Hosted {
     /// How busy it is: one more call would wait when it has no room.
     pub(crate) fn load(&self) -> Load {
         let stats = self.engine.stats();
-        Load { in_flight: stats.in_flight + stats.waiting, capacity: stats.capacity }
+        Load {
+            in_flight: stats.in_flight + stats.waiting,
+            capacity: stats.capacity,
+        }
     }
 
     /// From the next heartbeat on, others are told to go elsewhere.
@@ -97,7 +102,9 @@ impl Hosted {
         let _ = tokio::time::timeout(grace, self.gate.emptied()).await;
         let left = until.saturating_duration_since(Instant::now());
         let ended = tokio::time::timeout(left + CUT_OFF_PATIENCE, self.engine.drain(left)).await;
-        Drained { cancelled: ended.map_or_else(|_| self.engine.stats().in_flight, |drained| drained.aborted) }
+        Drained {
+            cancelled: ended.map_or_else(|_| self.engine.stats().in_flight, |drained| drained.aborted),
+        }
     }
 
     /// Whether nothing runs, waits, or streams its answer.
@@ -125,7 +132,11 @@ impl Hosted {
         let (load, stats) = (self.load(), self.engine.stats());
         ActorStatus {
             spec: self.spec.clone(),
-            state: if self.is_leaving() { ActorState::Draining } else { ActorState::Ready },
+            state: if self.is_leaving() {
+                ActorState::Draining
+            } else {
+                ActorState::Ready
+            },
             replicas: self.replicas(),
             in_flight: load.in_flight as u64,
             capacity: load.capacity as u64,

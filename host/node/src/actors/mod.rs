@@ -81,12 +81,22 @@ impl Actors {
     /// How many calls run here, over all actors.
     pub(crate) fn in_flight(&self) -> usize {
         let replaced: usize = self.replaced.lock().iter().map(|hosted| hosted.load().in_flight).sum();
-        self.table.load().values().map(|hosted| hosted.load().in_flight).sum::<usize>() + replaced
+        self.table
+            .load()
+            .values()
+            .map(|hosted| hosted.load().in_flight)
+            .sum::<usize>()
+            + replaced
     }
 
     /// Everything that has to be drained when the host stops.
     pub(crate) fn all(&self) -> Vec<Arc<Hosted>> {
-        self.table.load().values().cloned().chain(self.replaced.lock().iter().cloned()).collect()
+        self.table
+            .load()
+            .values()
+            .cloned()
+            .chain(self.replaced.lock().iter().cloned())
+            .collect()
     }
 
     /// Forgets every actor. What they hold, this node among it, is let go with them.
@@ -110,7 +120,10 @@ impl Actors {
         let mut replaced = self.replaced.lock();
         replaced.retain(|other| !Arc::ptr_eq(other, hosted));
         let table = self.table.load();
-        if table.get(&hosted.spec.name).is_some_and(|current| Arc::ptr_eq(current, hosted)) {
+        if table
+            .get(&hosted.spec.name)
+            .is_some_and(|current| Arc::ptr_eq(current, hosted))
+        {
             let mut table = HashMap::clone(&table);
             table.remove(&hosted.spec.name);
             self.table.store(Arc::new(table));
@@ -120,7 +133,10 @@ impl Actors {
     /// Shows an actor as starting for as long as the returned guard lives.
     fn show_starting(&self, spec: &ActorSpec) -> Starting<'_> {
         self.starting.lock().insert(spec.name.clone(), spec.clone());
-        Starting { actors: self, name: spec.name.clone() }
+        Starting {
+            actors: self,
+            name: spec.name.clone(),
+        }
     }
 }
 

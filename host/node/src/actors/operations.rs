@@ -39,7 +39,8 @@ impl Shared {
         if let Err(error) = &outcome {
             warn!(actor = %name, %error, "actor not started");
             let data = json!({ "reason": error.message });
-            self.events.tell(names::ACTOR_START_FAILED, Some(Party::Actor(name).to_string()), data);
+            self.events
+                .tell(names::ACTOR_START_FAILED, Some(Party::Actor(name).to_string()), data);
         }
         outcome
     }
@@ -55,11 +56,20 @@ impl Shared {
         self.check_takes_work()?;
         self.check_placement(&spec)?;
         let turn = self.actors.turns.take(&spec.name).await;
-        if let Some(hosted) = self.actors.get(&spec.name).filter(|hosted| is_same(&hosted.spec, &spec)) {
+        if let Some(hosted) = self
+            .actors
+            .get(&spec.name)
+            .filter(|hosted| is_same(&hosted.spec, &spec))
+        {
             hosted.scale(replicas);
             self.tell_others().await;
             let took_ms = elapsed_ms(started);
-            return Ok(ActorStarted { status: hosted.status(), was_running: true, from_cache: true, took_ms });
+            return Ok(ActorStarted {
+                status: hosted.status(),
+                was_running: true,
+                from_cache: true,
+                took_ms,
+            });
         }
         let _shown = self.actors.show_starting(&spec);
         let (compiled, from_cache) = self.load(&spec.digest, progress).await?;
@@ -74,7 +84,12 @@ impl Shared {
             Ok(hosted.status())
         });
         let status = join(switched.await)?;
-        Ok(ActorStarted { status, was_running: false, from_cache, took_ms: elapsed_ms(started) })
+        Ok(ActorStarted {
+            status,
+            was_running: false,
+            from_cache,
+            took_ms: elapsed_ms(started),
+        })
     }
 
     /// Puts a ready actor in its place, tells the others, and drains what was there before.
@@ -106,7 +121,11 @@ impl Shared {
             self.tell_others().await;
             info!(actor = %request.actor, replicas = request.replicas, "actor scaled");
             let about = Party::Actor(request.actor.clone()).to_string();
-            self.events.tell(names::ACTOR_SCALED, Some(about), json!({ "replicas": request.replicas }));
+            self.events.tell(
+                names::ACTOR_SCALED,
+                Some(about),
+                json!({ "replicas": request.replicas }),
+            );
         }
         Ok(hosted.status())
     }
@@ -131,8 +150,15 @@ impl Shared {
             let actor = hosted.spec.name.clone();
             info!(%actor, cancelled = drained.cancelled, "actor stopped");
             let data = json!({ "cancelled": drained.cancelled });
-            shared.events.tell(names::ACTOR_STOPPED, Some(Party::Actor(actor.clone()).to_string()), data);
-            Ok(ActorStopped { actor, cancelled: drained.cancelled as u64 })
+            shared.events.tell(
+                names::ACTOR_STOPPED,
+                Some(Party::Actor(actor.clone()).to_string()),
+                data,
+            );
+            Ok(ActorStopped {
+                actor,
+                cancelled: drained.cancelled as u64,
+            })
         });
         join(stopped.await)
     }
@@ -152,14 +178,27 @@ impl Shared {
         progress: &ProgressSink,
     ) -> Result<(Arc<Compiled>, bool), ControlError> {
         progress.step(format!("fetching component {}", digest.short()));
-        let fetched = self.artifacts.fetch(digest).await.map_err(|error| refusal::from_fetch(&error))?;
+        let fetched = self
+            .artifacts
+            .fetch(digest)
+            .await
+            .map_err(|error| refusal::from_fetch(&error))?;
         progress.step(format!("compiling component {}", digest.short()));
         let bytes: Bytes = fetched.bytes;
-        let compiled = self.engine.load(*digest, &bytes).await.map_err(|error| refusal::from_load(&error))?;
+        let compiled = self
+            .engine
+            .load(*digest, &bytes)
+            .await
+            .map_err(|error| refusal::from_load(&error))?;
         Ok((compiled, fetched.from_disk))
     }
 
-    fn build(self: &Arc<Self>, spec: ActorSpec, compiled: &Arc<Compiled>, replicas: u32) -> Result<Hosted, ControlError> {
+    fn build(
+        self: &Arc<Self>,
+        spec: ActorSpec,
+        compiled: &Arc<Compiled>,
+        replicas: u32,
+    ) -> Result<Hosted, ControlError> {
         let source = self.source_of(&spec.name, compiled);
         let view = self.member.links().current();
         let grants = |interface: &lattice_core::VersionedInterface| source.granted(&view, interface);
@@ -176,7 +215,12 @@ impl Shared {
         Source {
             party: Party::Actor(name.clone()),
             digest: compiled.digest(),
-            imports: compiled.shape().imports.iter().map(|import| import.interface.clone()).collect(),
+            imports: compiled
+                .shape()
+                .imports
+                .iter()
+                .map(|import| import.interface.clone())
+                .collect(),
             host: self.labels(),
         }
     }
@@ -185,8 +229,10 @@ impl Shared {
         if !self.is_draining() {
             return Ok(());
         }
-        Err(ControlError::new(ErrorKind::Conflict, "this host is stopping and takes nothing new")
-            .with_help("place it on another host: `lattice get hosts`"))
+        Err(
+            ControlError::new(ErrorKind::Conflict, "this host is stopping and takes nothing new")
+                .with_help("place it on another host: `lattice get hosts`"),
+        )
     }
 
     fn check_placement(&self, spec: &ActorSpec) -> Result<(), ControlError> {
@@ -195,24 +241,33 @@ impl Shared {
             return Ok(());
         }
         let (actor, wanted) = (&spec.name, &spec.placement);
-        Err(ControlError::invalid(format!("actor `{actor}` wants a host with {wanted}; this one has {labels}"))
-            .with_help("`lattice get hosts -o wide` shows the labels that count: those that enrolment granted"))
+        Err(ControlError::invalid(format!(
+            "actor `{actor}` wants a host with {wanted}; this one has {labels}"
+        ))
+        .with_help("`lattice get hosts -o wide` shows the labels that count: those that enrolment granted"))
     }
 }
 
 fn check_replicas(actor: &ActorName, replicas: u32) -> Result<(), ControlError> {
     match replicas {
-        0 => Err(ControlError::invalid(format!("actor `{actor}` cannot run with no replicas"))
-            .with_help(format!("to take it away: `lattice stop actor {actor}`"))),
+        0 => Err(
+            ControlError::invalid(format!("actor `{actor}` cannot run with no replicas"))
+                .with_help(format!("to take it away: `lattice stop actor {actor}`")),
+        ),
         1..=REPLICAS_MAX => Ok(()),
-        _ => Err(ControlError::invalid(format!("{replicas} replicas are more than {REPLICAS_MAX} on one host"))),
+        _ => Err(ControlError::invalid(format!(
+            "{replicas} replicas are more than {REPLICAS_MAX} on one host"
+        ))),
     }
 }
 
 /// Whether two specs run the same. The image is only where the component came from; its digest says what it is.
 fn is_same(a: &ActorSpec, b: &ActorSpec) -> bool {
     let image = String::new();
-    ActorSpec { image: image.clone(), ..a.clone() } == ActorSpec { image, ..b.clone() }
+    ActorSpec {
+        image: image.clone(),
+        ..a.clone()
+    } == ActorSpec { image, ..b.clone() }
 }
 
 fn options(spec: &ActorSpec, replicas: u32) -> ActorOptions {
@@ -225,7 +280,11 @@ fn options(spec: &ActorSpec, replicas: u32) -> ActorOptions {
 }
 
 fn join<T>(outcome: Result<Result<T, ControlError>, JoinError>) -> Result<T, ControlError> {
-    outcome.unwrap_or_else(|error| Err(ControlError::internal(format!("the work on this host broke off: {error}"))))
+    outcome.unwrap_or_else(|error| {
+        Err(ControlError::internal(format!(
+            "the work on this host broke off: {error}"
+        )))
+    })
 }
 
 fn elapsed_ms(since: Instant) -> u64 {

@@ -13,12 +13,17 @@ use crate::grants::link_command;
 /// Tells a refused start.
 pub(super) fn from_start(party: &Party, error: &StartError) -> ControlError {
     let refused = ControlError::invalid(error.to_string());
-    let StartError::Imports { problems, .. } = error else { return refused };
+    let StartError::Imports { problems, .. } = error else {
+        return refused;
+    };
     let missing = problems.iter().filter_map(|problem| problem.missing_link());
     let mut packages: BTreeMap<(String, bool), Vec<_>> = BTreeMap::new();
     for (interface, class) in missing {
         let package = format!("{}:{}", interface.id.namespace(), interface.id.package());
-        packages.entry((package, class == InterfaceClass::Bridge)).or_default().push((interface, class));
+        packages
+            .entry((package, class == InterfaceClass::Bridge))
+            .or_default()
+            .push((interface, class));
     }
     let mut commands: Vec<String> = packages
         .into_iter()
@@ -29,7 +34,10 @@ pub(super) fn from_start(party: &Party, error: &StartError) -> ControlError {
             [] => None,
         })
         .collect();
-    if problems.iter().any(|problem| matches!(problem.kind, ImportProblemKind::FunctionNotGranted { .. })) {
+    if problems
+        .iter()
+        .any(|problem| matches!(problem.kind, ImportProblemKind::FunctionNotGranted { .. }))
+    {
         commands.push(format!("lattice get links -o wide   # which functions {party} may use"));
     }
     match commands.is_empty() {
@@ -52,9 +60,8 @@ pub(crate) fn from_fetch(error: &FetchError) -> ControlError {
     let help = "start it from its file, which stores it: `lattice start actor NAME FILE`";
     match error {
         FetchError::NotFound(_) => ControlError::not_found(chain(error)).with_help(help),
-        FetchError::WrongDigest { .. } => {
-            ControlError::denied(chain(error)).with_help("somebody tampered with the artifact store; store the component again")
-        }
+        FetchError::WrongDigest { .. } => ControlError::denied(chain(error))
+            .with_help("somebody tampered with the artifact store; store the component again"),
         FetchError::TooLarge { .. } => ControlError::invalid(chain(error)),
         FetchError::Store(_) => ControlError::new(ErrorKind::Unreachable, chain(error))
             .with_help("`lattice doctor` looks at NATS and JetStream"),

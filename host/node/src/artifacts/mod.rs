@@ -65,7 +65,12 @@ impl Artifacts {
     /// Keeps components in `folder`.
     pub(crate) fn open(folder: PathBuf, bus: Bus, lattice: &LatticeId) -> io::Result<Self> {
         let bucket = subject::buckets(lattice).artifacts;
-        Ok(Self { disk: BlobStore::open(folder)?, bus, bucket, turns: Turns::default() })
+        Ok(Self {
+            disk: BlobStore::open(folder)?,
+            bus,
+            bucket,
+            turns: Turns::default(),
+        })
     }
 
     /// Returns the component of that digest. A host that was cut off starts what it has run before.
@@ -78,7 +83,10 @@ impl Artifacts {
         let (disk, digest, kept) = (self.disk.clone(), *digest, bytes.clone());
         blocking(move || disk.put(&digest, &kept)).await?;
         debug!(%digest, bytes = bytes.len(), "component fetched");
-        Ok(Fetched { bytes, from_disk: false })
+        Ok(Fetched {
+            bytes,
+            from_disk: false,
+        })
     }
 
     async fn read(&self, digest: Digest) -> Result<Option<Bytes>, FetchError> {
@@ -89,14 +97,21 @@ impl Artifacts {
     async fn download(&self, digest: &Digest) -> Result<Bytes, FetchError> {
         let state = |error: StateError| FetchError::Store(error.to_string());
         let store = self.bus.objects(&self.bucket).await.map_err(state)?;
-        let bytes = store.get(&artifact_name(digest), ARTIFACT_BYTES_MAX).await.map_err(|error| match error {
-            ObjectError::NotFound(_) => FetchError::NotFound(*digest),
-            ObjectError::TooLarge { bytes, .. } => FetchError::TooLarge { digest: *digest, bytes },
-            other => FetchError::Store(other.to_string()),
-        })?;
+        let bytes = store
+            .get(&artifact_name(digest), ARTIFACT_BYTES_MAX)
+            .await
+            .map_err(|error| match error {
+                ObjectError::NotFound(_) => FetchError::NotFound(*digest),
+                ObjectError::TooLarge { bytes, .. } => FetchError::TooLarge { digest: *digest, bytes },
+                other => FetchError::Store(other.to_string()),
+            })?;
         let (asked, body) = (*digest, bytes.clone());
         let got = blocking(move || Ok(Digest::of(&body))).await?;
-        if got == asked { Ok(bytes) } else { Err(FetchError::WrongDigest { asked, got }) }
+        if got == asked {
+            Ok(bytes)
+        } else {
+            Err(FetchError::WrongDigest { asked, got })
+        }
     }
 }
 

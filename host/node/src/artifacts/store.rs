@@ -95,6 +95,10 @@ mod tests {
         assert_eq!(store.get(&digest).expect("reads"), None);
         store.put(&digest, b"component").expect("writes");
         assert_eq!(store.get(&digest).expect("reads").as_deref(), Some(&b"component"[..]));
-        assert_eq!(fs::read_dir(folder.path()).expect("lists").count(), 1, "no temporary file is left");
+        assert_eq!(
+            fs::read_dir(folder.path()).expect("lists").count(),
+            1,
+            "no temporary file is left"
+        );
     }
 }

@@ -34,7 +34,12 @@ pub(super) fn nats(connected: bool, server: &ServerInfo) -> Check {
     }
     let fix = "upgrade nats-server; Debian's package is too old, take a release from nats.io";
     if !server.is_at_least(NATS_MINIMUM.0, NATS_MINIMUM.1) {
-        return Check::failed("nats", what, format!("it is older than {}.{}", NATS_MINIMUM.0, NATS_MINIMUM.1), fix);
+        return Check::failed(
+            "nats",
+            what,
+            format!("it is older than {}.{}", NATS_MINIMUM.0, NATS_MINIMUM.1),
+            fix,
+        );
     }
     if !server.is_at_least(NATS_FULL.0, NATS_FULL.1) {
         let why = format!("it works, but timers and batches need {}.{}", NATS_FULL.0, NATS_FULL.1);
@@ -81,9 +86,16 @@ pub(super) fn clock(skew: Option<Duration>) -> Check {
     let why = "tokens and commands carry times; clocks that differ refuse each other";
     match skew {
         None => Check::ok("clock", "nobody to compare with"),
-        Some(skew) if skew >= SKEW_FAILED => Check::failed("clock", format!("off by {}", format_duration(skew)), why, fix),
-        Some(skew) if skew >= SKEW_WARNING => Check::warning("clock", format!("off by {}", format_duration(skew)), why, fix),
-        Some(skew) => Check::ok("clock", format!("within {}", format_duration(skew.max(Duration::from_secs(1))))),
+        Some(skew) if skew >= SKEW_FAILED => {
+            Check::failed("clock", format!("off by {}", format_duration(skew)), why, fix)
+        }
+        Some(skew) if skew >= SKEW_WARNING => {
+            Check::warning("clock", format!("off by {}", format_duration(skew)), why, fix)
+        }
+        Some(skew) => Check::ok(
+            "clock",
+            format!("within {}", format_duration(skew.max(Duration::from_secs(1)))),
+        ),
     }
 }
 
@@ -105,11 +117,21 @@ pub(super) fn token(expires_at: UnixSeconds, now: UnixSeconds) -> Check {
     let left = expires_at.since(now);
     let fix = "renew it with `lattice key enroll`";
     if left.is_zero() {
-        return Check::failed("enrolment", format!("ended at {expires_at}"), "other members do not believe this host", fix);
+        return Check::failed(
+            "enrolment",
+            format!("ended at {expires_at}"),
+            "other members do not believe this host",
+            fix,
+        );
     }
     let what = format!("until {expires_at} ({} left)", format_duration(left));
     if left < TOKEN_WARNING {
-        return Check::warning("enrolment", what, "after that other members do not believe this host", fix);
+        return Check::warning(
+            "enrolment",
+            what,
+            "after that other members do not believe this host",
+            fix,
+        );
     }
     Check::ok("enrolment", what)
 }

@@ -55,7 +55,10 @@ pub(super) async fn check(shared: &Arc<Shared>) -> DoctorReport {
 /// Whether the lattice's state can be read. Reads only: hosts need not be allowed more.
 async fn jetstream(shared: &Shared) -> Result<String, String> {
     let buckets = subject::buckets(shared.member.lattice());
-    let opened = tokio::time::timeout(PATIENCE, shared.bus.bucket(lattice_bus::BucketConfig::new(buckets.links)));
+    let opened = tokio::time::timeout(
+        PATIENCE,
+        shared.bus.bucket(lattice_bus::BucketConfig::new(buckets.links)),
+    );
     match opened.await {
         Ok(Ok(bucket)) => Ok(format!("reached, {} replica(s)", bucket.replicas())),
         Ok(Err(error)) => Err(chain(&error)),
@@ -71,7 +74,10 @@ fn clock_skew(shared: &Shared, now: UnixSeconds) -> Option<Duration> {
     let mut apart: Vec<Duration> = members
         .iter()
         .filter(|member| member.id() != me)
-        .map(|member| now.since(member.presence.sent_at).max(member.presence.sent_at.since(now)))
+        .map(|member| {
+            now.since(member.presence.sent_at)
+                .max(member.presence.sent_at.since(now))
+        })
         .collect();
     apart.sort_unstable();
     apart.get(apart.len() / 2).copied()
@@ -82,5 +88,7 @@ fn free_space(folder: &Path) -> Option<u64> {
     let folder: PathBuf = folder.canonicalize().ok()?;
     let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_storage()).ok()?;
     let holding = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
-    holding.max_by_key(|disk| disk.mount_point().as_os_str().len()).map(sysinfo::Disk::available_space)
+    holding
+        .max_by_key(|disk| disk.mount_point().as_os_str().len())
+        .map(sysinfo::Disk::available_space)
 }

@@ -6,9 +6,7 @@ use lattice_control::{
     ActorShape, ControlError, FunctionShape, ImportClass, InspectTarget, InterfaceShape, ProgressSink,
 };
 use lattice_core::{ActorName, FunctionSet, VersionedInterface};
-use lattice_engine::{
-    ActorOptions, Compiled, Import, ImportProblem, InterfaceClass, InterfaceUse, StartError,
-};
+use lattice_engine::{ActorOptions, Compiled, Import, ImportProblem, InterfaceClass, InterfaceUse, StartError};
 use lattice_mesh::LinkView;
 
 use crate::grants::Source;
@@ -45,10 +43,15 @@ fn shape(shared: &Arc<Shared>, compiled: &Arc<Compiled>, source: &Source, links:
     let shape = compiled.shape();
     let problems = incurable(shared, compiled, source);
     let imports = shape.imports.iter().map(|import| {
-        let problem = problems.iter().find(|problem| problem.import == Import::Interface(import.interface.clone()));
+        let problem = problems
+            .iter()
+            .find(|problem| problem.import == Import::Interface(import.interface.clone()));
         let links: Vec<_> = match (import.class, links) {
             (InterfaceClass::Wasi, _) | (_, None) => Vec::new(),
-            (_, Some(view)) => source.links_for(view, &import.interface).map(|link| link.id.clone()).collect(),
+            (_, Some(view)) => source
+                .links_for(view, &import.interface)
+                .map(|link| link.id.clone())
+                .collect(),
         };
         InterfaceShape {
             class: Some(problem.map_or_else(|| class(import.class), |_| ImportClass::Unsupported)),
@@ -57,14 +60,21 @@ fn shape(shared: &Arc<Shared>, compiled: &Arc<Compiled>, source: &Source, links:
             ..interface(import)
         }
     });
-    ActorShape { digest: compiled.digest(), imports: imports.collect(), exports: shape.exports.iter().map(interface).collect() }
+    ActorShape {
+        digest: compiled.digest(),
+        imports: imports.collect(),
+        exports: shape.exports.iter().map(interface).collect(),
+    }
 }
 
 /// What no link could cure: asks the engine to start it as if everything were linked.
 fn incurable(shared: &Arc<Shared>, compiled: &Arc<Compiled>, source: &Source) -> Vec<ImportProblem> {
     let everything = |_: &VersionedInterface| Some(FunctionSet::All);
     let linked = Arc::new(ActorLinks::new(Arc::clone(shared), source.clone()));
-    match shared.engine.actor(Arc::clone(compiled), ActorOptions::new(nobody()), &everything, linked) {
+    match shared
+        .engine
+        .actor(Arc::clone(compiled), ActorOptions::new(nobody()), &everything, linked)
+    {
         Err(StartError::Imports { problems, .. }) => problems,
         Ok(_) | Err(_) => Vec::new(),
     }
@@ -74,7 +84,12 @@ fn interface(interface: &InterfaceUse) -> InterfaceShape {
     let functions = interface.functions.iter();
     InterfaceShape {
         interface: interface.interface.clone(),
-        functions: functions.map(|f| FunctionShape { name: f.name.clone(), signature: signature(&f.text) }).collect(),
+        functions: functions
+            .map(|f| FunctionShape {
+                name: f.name.clone(),
+                signature: signature(&f.text),
+            })
+            .collect(),
         class: None,
         links: Vec::new(),
         problem: None,
@@ -83,7 +98,10 @@ fn interface(interface: &InterfaceUse) -> InterfaceShape {
 
 /// `func(key: string)` of `get: func(key: string)`.
 fn signature(declaration: &str) -> String {
-    declaration.split_once(": ").map_or(declaration, |(_, signature)| signature).to_owned()
+    declaration
+        .split_once(": ")
+        .map_or(declaration, |(_, signature)| signature)
+        .to_owned()
 }
 
 fn class(class: InterfaceClass) -> ImportClass {

@@ -48,7 +48,13 @@ pub(super) fn placements(shared: &Shared, party: &Party) -> PlacementsReply {
         let replicas = |name| presence.actor(name).is_some_and(|placement| placement.replicas > 0);
         presence.state == MemberState::Ready && party.as_actor().is_none_or(replicas)
     };
-    PlacementsReply { members: members.iter().filter(takes_work).map(|member| member.id().clone()).collect() }
+    PlacementsReply {
+        members: members
+            .iter()
+            .filter(takes_work)
+            .map(|member| member.id().clone())
+            .collect(),
+    }
 }
 
 fn facts(shared: &Shared) -> BTreeMap<String, String> {
@@ -66,5 +72,8 @@ fn facts(shared: &Shared) -> BTreeMap<String, String> {
         ("links", shared.member.links().current().len().to_string()),
         ("frames.refused", shared.member.refused_frames().to_string()),
     ];
-    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    facts
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

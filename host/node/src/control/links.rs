@@ -22,10 +22,16 @@ pub(super) async fn view(shared: &Shared, request: &Links) -> LinksReply {
     }
     let wanted = |id: &LinkId| request.link.as_ref().is_none_or(|link| link == id);
     let current = links.current();
-    let active = current.all().filter(|link| wanted(&link.id)).map(|link| status(link, &shared.providers)).collect();
+    let active = current
+        .all()
+        .filter(|link| wanted(&link.id))
+        .map(|link| status(link, &shared.providers))
+        .collect();
     let key = request.link.as_ref().map(LinkId::link_key);
     let refusals = links.refusals();
-    let refused = refusals.iter().filter(|(at, _)| key.as_ref().is_none_or(|key| key == at));
+    let refused = refusals
+        .iter()
+        .filter(|(at, _)| key.as_ref().is_none_or(|key| key == at));
     LinksReply {
         active,
         refused: refused.map(|(key, rejected)| refusal(key, rejected)).collect(),
@@ -52,17 +58,30 @@ fn status(link: &ActiveLink, providers: &Providers) -> LinkStatus {
 
 /// What the providers on this host that the link names say against it.
 fn problem(link: &ActiveLink, providers: &Providers) -> Option<String> {
-    [&link.source, &link.target].into_iter().filter_map(Party::as_provider).find_map(|name| {
-        let provider = providers.get(name)?;
-        provider.standing().problem(&link.id).map(|problem| format!("provider `{name}`: {problem}"))
-    })
+    [&link.source, &link.target]
+        .into_iter()
+        .filter_map(Party::as_provider)
+        .find_map(|name| {
+            let provider = providers.get(name)?;
+            provider
+                .standing()
+                .problem(&link.id)
+                .map(|problem| format!("provider `{name}`: {problem}"))
+        })
 }
 
 fn refusal(key: &str, rejected: &Rejected) -> RefusedLink {
     let claimed = rejected.bytes().and_then(|bytes| Unverified::parse_bytes(bytes).ok());
     let generation = claimed.as_ref().and_then(|token| {
-        let link = token.claims::<lattice_core::LinkClaims>().map(|claims| claims.body.generation);
-        link.or_else(|_| token.claims::<lattice_core::UnlinkClaims>().map(|claims| claims.body.generation)).ok()
+        let link = token
+            .claims::<lattice_core::LinkClaims>()
+            .map(|claims| claims.body.generation);
+        link.or_else(|_| {
+            token
+                .claims::<lattice_core::UnlinkClaims>()
+                .map(|claims| claims.body.generation)
+        })
+        .ok()
     });
     RefusedLink {
         key: key.to_owned(),

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use lattice_capability::CallContext;
 use lattice_control::{
-    ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, Call, CallReply,
-    ControlError, Doctor, DoctorReport, Handler, HostStop, HostStopping, Inventory, InventoryReply, Links, LinksReply,
-    MemberSummary, Ping, Placements, PlacementsReply, ProgressSink, ProviderStart, ProviderStarted, ProviderStop,
-    ProviderStopped,
+    ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, Call,
+    CallReply, ControlError, Doctor, DoctorReport, Handler, HostStop, HostStopping, Inventory, InventoryReply, Links,
+    LinksReply, MemberSummary, Ping, Placements, PlacementsReply, ProgressSink, ProviderStart, ProviderStarted,
+    ProviderStop, ProviderStopped,
 };
 use lattice_core::{LinkId, LinkLabel, Party, VersionedInterface};
 
@@ -64,8 +64,12 @@ impl Handler for NodeHandler {
             shared.ended.send_replace(true);
             cut_off
         });
-        let cut_off = drained.await.map_err(|error| ControlError::internal(format!("the drain broke off: {error}")))?;
-        Ok(HostStopping { cancelled: cut_off as u64 })
+        let cut_off = drained
+            .await
+            .map_err(|error| ControlError::internal(format!("the drain broke off: {error}")))?;
+        Ok(HostStopping {
+            cancelled: cut_off as u64,
+        })
     }
 
     async fn actor_start(&self, request: ActorStart, progress: ProgressSink) -> Result<ActorStarted, ControlError> {
@@ -106,16 +110,20 @@ impl Handler for NodeHandler {
             let help = format!("`lattice inspect {}` shows what it exports", request.actor);
             ControlError::invalid(format!("`{}` is not an interface", request.interface)).with_help(help)
         })?;
-        let entry = self.shared.actors.enter(&request.actor).ok_or_else(|| {
-            ControlError::not_found(format!("actor `{}` does not run on this host", request.actor))
-        })?;
+        let entry =
+            self.shared.actors.enter(&request.actor).ok_or_else(|| {
+                ControlError::not_found(format!("actor `{}` does not run on this host", request.actor))
+            })?;
         let started = Instant::now();
         let context = by_hand(&self.shared, &request, &interface, started);
         let result = entry
             .call_text(&interface, &request.function, &request.arguments, &context)
             .await
             .map_err(|fault| errors::from_fault(&fault))?;
-        Ok(CallReply { result, took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) })
+        Ok(CallReply {
+            result,
+            took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        })
     }
 }
 
@@ -124,7 +132,12 @@ fn by_hand(shared: &Shared, request: &Call, interface: &VersionedInterface, now:
     let source = Party::Actor(request.actor.clone());
     CallContext {
         deadline: now + Duration::from_millis(request.deadline_ms),
-        link: LinkId::new(shared.member.lattice(), &source, &(&interface.id).into(), &LinkLabel::default()),
+        link: LinkId::new(
+            shared.member.lattice(),
+            &source,
+            &(&interface.id).into(),
+            &LinkLabel::default(),
+        ),
         source,
         invocation: shared.invocations.next(),
         trace: None,

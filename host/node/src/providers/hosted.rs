@@ -52,8 +52,18 @@ pub(crate) enum Order {
 
 impl HostedProvider {
     pub(super) fn new(spec: ProviderSpec, orders: mpsc::Sender<Order>) -> Self {
-        let standing = Standing { state: ProviderState::Starting, detail: None, links: BTreeMap::new() };
-        Self { spec, current: ArcSwapOption::empty(), leaving: AtomicBool::new(false), standing: watch::Sender::new(Arc::new(standing)), orders }
+        let standing = Standing {
+            state: ProviderState::Starting,
+            detail: None,
+            links: BTreeMap::new(),
+        };
+        Self {
+            spec,
+            current: ArcSwapOption::empty(),
+            leaving: AtomicBool::new(false),
+            standing: watch::Sender::new(Arc::new(standing)),
+            orders,
+        }
     }
 
     /// The provider, unless it is being restarted.
@@ -86,13 +96,18 @@ impl HostedProvider {
     pub(super) async fn decided(&self, link: &LinkId, generation: u64) {
         let mut standing = self.standing.subscribe();
         // The sender lives in `self`, so that this cannot fail.
-        let _ = standing.wait_for(|now| now.links.get(link).is_some_and(|bound| bound.generation >= generation)).await;
+        let _ = standing
+            .wait_for(|now| now.links.get(link).is_some_and(|bound| bound.generation >= generation))
+            .await;
     }
 
     /// What the control interface tells of it.
     pub(crate) fn status(&self) -> ProviderStatus {
         let standing = self.standing();
-        let problems = standing.links.iter().filter_map(|(link, bound)| Some(format!("link {link}: {}", bound.problem.as_ref()?)));
+        let problems = standing
+            .links
+            .iter()
+            .filter_map(|(link, bound)| Some(format!("link {link}: {}", bound.problem.as_ref()?)));
         let details: Vec<String> = standing.detail.iter().cloned().chain(problems).collect();
         let state = match standing.state {
             ProviderState::Ready if !details.is_empty() => ProviderState::Degraded,

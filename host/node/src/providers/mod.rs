@@ -53,7 +53,10 @@ impl Providers {
         let table = self.table.load();
         let serving = table.values().filter(|provider| !provider.is_leaving());
         let mut placements: Vec<_> = serving
-            .map(|provider| ProviderPlacement { name: provider.spec.name.clone(), kind: provider.spec.kind.clone() })
+            .map(|provider| ProviderPlacement {
+                name: provider.spec.name.clone(),
+                kind: provider.spec.kind.clone(),
+            })
             .collect();
         placements.sort_by(|a, b| a.name.cmp(&b.name));
         placements
@@ -93,7 +96,10 @@ impl Providers {
     /// Shows a provider as starting for as long as the returned guard lives.
     fn show_starting(&self, spec: &ProviderSpec) -> Starting<'_> {
         self.starting.lock().insert(spec.name.clone(), spec.clone());
-        Starting { providers: self, name: spec.name.clone() }
+        Starting {
+            providers: self,
+            name: spec.name.clone(),
+        }
     }
 }
 
@@ -109,5 +115,11 @@ impl Drop for Starting<'_> {
 }
 
 fn not_ready(spec: &ProviderSpec) -> ProviderStatus {
-    ProviderStatus { spec: spec.clone(), state: ProviderState::Starting, detail: None, endpoints: Vec::new(), links: 0 }
+    ProviderStatus {
+        spec: spec.clone(),
+        state: ProviderState::Starting,
+        detail: None,
+        endpoints: Vec::new(),
+        links: 0,
+    }
 }

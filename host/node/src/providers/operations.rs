@@ -25,16 +25,27 @@ impl Shared {
     ) -> Result<ProviderStarted, ControlError> {
         let spec = request.spec;
         if self.is_draining() {
-            return Err(ControlError::new(ErrorKind::Conflict, "this host is stopping and takes nothing new"));
+            return Err(ControlError::new(
+                ErrorKind::Conflict,
+                "this host is stopping and takes nothing new",
+            ));
         }
         let turn = self.providers.turns.take(&spec.name).await;
         if let Some(running) = self.providers.get(&spec.name) {
             if running.spec == spec {
-                return Ok(ProviderStarted { status: running.status(), was_running: true });
+                return Ok(ProviderStarted {
+                    status: running.status(),
+                    was_running: true,
+                });
             }
             let name = &spec.name;
-            return Err(ControlError::new(ErrorKind::Conflict, format!("provider `{name}` runs here with other settings"))
-                .with_help(format!("`lattice stop provider {name}` first, or give the new one another name")));
+            return Err(ControlError::new(
+                ErrorKind::Conflict,
+                format!("provider `{name}` runs here with other settings"),
+            )
+            .with_help(format!(
+                "`lattice stop provider {name}` first, or give the new one another name"
+            )));
         }
         let shown = self.providers.show_starting(&spec);
         progress.step(format!("starting provider `{}`", spec.name));
@@ -45,8 +56,9 @@ impl Shared {
             bus: self.bus.clone(),
         };
         let name = spec.name.clone();
-        let (provider, supervisor) =
-            Supervisor::start(spec, setup, Arc::clone(&self.member), self.events.clone()).await.map_err(|error| {
+        let (provider, supervisor) = Supervisor::start(spec, setup, Arc::clone(&self.member), self.events.clone())
+            .await
+            .map_err(|error| {
                 warn!(provider = %name, %error, "provider not started");
                 refuse(&error)
             })?;
@@ -56,10 +68,14 @@ impl Shared {
         self.tasks.spawn("a provider's supervisor", supervisor.run());
         info!(provider = %name, kind = %provider.spec.kind, endpoints = ?provider.status().endpoints, "provider started");
         let data = json!({ "kind": provider.spec.kind, "endpoints": provider.status().endpoints });
-        self.events.tell(names::PROVIDER_STARTED, Some(Party::Provider(name).to_string()), data);
+        self.events
+            .tell(names::PROVIDER_STARTED, Some(Party::Provider(name).to_string()), data);
         drop(turn);
         self.tell_others().await;
-        Ok(ProviderStarted { status: provider.status(), was_running: false })
+        Ok(ProviderStarted {
+            status: provider.status(),
+            was_running: false,
+        })
     }
 
     /// Tells the others that the provider is not here any more, finishes what is in flight, and stops it.
@@ -88,9 +104,13 @@ impl Shared {
                 Some(ShutdownReport::Drained) | None => 0,
             };
             let about = Party::Provider(provider.spec.name.clone()).to_string();
-            shared.events.tell(names::PROVIDER_STOPPED, Some(about), json!({ "cancelled": cancelled }));
+            shared
+                .events
+                .tell(names::PROVIDER_STOPPED, Some(about), json!({ "cancelled": cancelled }));
         });
-        stopped.await.map_err(|error| ControlError::internal(format!("the work on this host broke off: {error}")))?;
+        stopped
+            .await
+            .map_err(|error| ControlError::internal(format!("the work on this host broke off: {error}")))?;
         Ok(ProviderStopped { provider: name })
     }
 }

@@ -27,7 +27,11 @@ pub(crate) enum Step {
 /// What is given up comes first, so that a route one link frees can be taken by another in the same pass. A link that
 /// the provider refused is tried again on every pass: what stood in its way may just have gone.
 pub(crate) fn plan(wanted: &BTreeMap<LinkId, u64>, has: &BTreeMap<LinkId, Bound>) -> Vec<Step> {
-    let gone = has.keys().filter(|link| !wanted.contains_key(*link)).cloned().map(Step::Unlink);
+    let gone = has
+        .keys()
+        .filter(|link| !wanted.contains_key(*link))
+        .cloned()
+        .map(Step::Unlink);
     let taken = wanted
         .iter()
         .filter(|(link, generation)| match has.get(*link) {
@@ -43,16 +47,26 @@ mod tests {
     use super::*;
 
     fn link(label: &str) -> LinkId {
-        format!("lnk:test/provider/http/wasi:http/incoming-handler/{label}").parse().expect("a link id")
+        format!("lnk:test/provider/http/wasi:http/incoming-handler/{label}")
+            .parse()
+            .expect("a link id")
     }
 
     fn bound(generation: u64, problem: Option<&str>) -> Bound {
-        Bound { generation, problem: problem.map(str::to_owned) }
+        Bound {
+            generation,
+            problem: problem.map(str::to_owned),
+        }
     }
 
     #[test]
     fn unlinks_first_then_new_changed_and_refused_links() {
-        let wanted = BTreeMap::from([(link("new"), 1), (link("same"), 3), (link("changed"), 5), (link("refused"), 2)]);
+        let wanted = BTreeMap::from([
+            (link("new"), 1),
+            (link("same"), 3),
+            (link("changed"), 5),
+            (link("refused"), 2),
+        ]);
         let has = BTreeMap::from([
             (link("same"), bound(3, None)),
             (link("changed"), bound(4, None)),

@@ -70,9 +70,14 @@ impl Supervisor {
         member: Arc<Member>,
         events: Events,
     ) -> Result<(Arc<HostedProvider>, Self), StartError> {
-        let provider = unpanicked(kinds::build(&spec.kind, setup.clone())).await.unwrap_or_else(|| {
-            Err(StartError::Unavailable(format!("a provider of kind `{}` panicked when it was started", spec.kind)))
-        })?;
+        let provider = unpanicked(kinds::build(&spec.kind, setup.clone()))
+            .await
+            .unwrap_or_else(|| {
+                Err(StartError::Unavailable(format!(
+                    "a provider of kind `{}` panicked when it was started",
+                    spec.kind
+                )))
+            })?;
         let (sender, orders) = mpsc::channel(4);
         let party = Party::Provider(spec.name.clone());
         let hosted = Arc::new(HostedProvider::new(spec, sender));
@@ -144,7 +149,8 @@ impl Supervisor {
         let Some(provider) = self.provider.clone() else { return };
         let view = self.member.links().current();
         let naming = view.of_target(&self.party).iter().chain(view.of_source(&self.party));
-        let wanted: BTreeMap<LinkId, Arc<ActiveLink>> = naming.map(|link| (link.id.clone(), Arc::clone(link))).collect();
+        let wanted: BTreeMap<LinkId, Arc<ActiveLink>> =
+            naming.map(|link| (link.id.clone(), Arc::clone(link))).collect();
         let generations = wanted.iter().map(|(id, link)| (id.clone(), link.generation)).collect();
         for step in plan(&generations, &self.bound) {
             match step {
@@ -170,9 +176,20 @@ impl Supervisor {
     async fn link(&self, provider: &Arc<dyn Provider>, link: &Arc<ActiveLink>) -> Result<(), String> {
         let config = match &link.config_digest {
             None => BTreeMap::new(),
-            Some(digest) => self.member.links().configs().get(digest).await.map_err(|error| chain(&error))?.0.clone(),
+            Some(digest) => self
+                .member
+                .links()
+                .configs()
+                .get(digest)
+                .await
+                .map_err(|error| chain(&error))?
+                .0
+                .clone(),
         };
-        let binding = LinkBinding { link: Arc::clone(link), config };
+        let binding = LinkBinding {
+            link: Arc::clone(link),
+            config,
+        };
         match patient(provider.link(binding)).await {
             Some(outcome) => outcome.map_err(|error| error.to_string()),
             None => Err("the provider did not take the link in time, or panicked over it".to_owned()),
@@ -182,14 +199,19 @@ impl Supervisor {
     async fn unlink(&self, provider: &Arc<dyn Provider>, link: &LinkId) {
         match patient(provider.unlink(link)).await {
             Some(Ok(())) => info!(provider = %self.hosted.spec.name, %link, "link given up"),
-            Some(Err(error)) => warn!(provider = %self.hosted.spec.name, %link, %error, "the link could not be given up"),
+            Some(Err(error)) => {
+                warn!(provider = %self.hosted.spec.name, %link, %error, "the link could not be given up");
+            }
             None => warn!(provider = %self.hosted.spec.name, %link, "the provider did not give the link up in time"),
         }
     }
 
     /// Remembers how taking a link went, and tells it once per change.
     fn note(&mut self, link: &ActiveLink, problem: Option<String>) {
-        let bound = Bound { generation: link.generation, problem };
+        let bound = Bound {
+            generation: link.generation,
+            problem,
+        };
         if self.bound.get(&link.id) != Some(&bound) {
             let provider = &self.hosted.spec.name;
             match &bound.problem {
@@ -212,7 +234,9 @@ impl Supervisor {
 
     /// Asks the provider how it is; false when it has been unwell for too long.
     async fn check_health(&mut self) -> bool {
-        let Some(provider) = self.provider.clone() else { return true };
+        let Some(provider) = self.provider.clone() else {
+            return true;
+        };
         let health = patient(provider.health()).await;
         let why = match health {
             Some(Health::Healthy) => {
@@ -257,9 +281,14 @@ impl Supervisor {
                 None
             }
             failed => {
-                let error = failed.and_then(Result::err).map_or_else(|| "it panicked".to_owned(), |error| error.to_string());
+                let error = failed
+                    .and_then(Result::err)
+                    .map_or_else(|| "it panicked".to_owned(), |error| error.to_string());
                 let wait = self.restart.next(noise());
-                self.detail = Some(format!("cannot be started again: {error}; trying once more in {} s", wait.as_secs().max(1)));
+                self.detail = Some(format!(
+                    "cannot be started again: {error}; trying once more in {} s",
+                    wait.as_secs().max(1)
+                ));
                 Some(Instant::now() + wait)
             }
         }

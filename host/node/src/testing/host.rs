@@ -76,15 +76,32 @@ impl HostFiles {
             Ok(seed) => seed.trim().to_owned(),
             Err(_) => KeyPair::new_server().seed().expect("a new key has a seed"),
         };
-        let id: MemberId = KeyPair::from_seed(&seed).expect("a seed").public_key().parse().expect("a host's key");
-        let grant = HostGrant { labels: options.labels.clone(), ..HostGrant::default() };
-        let draft = Draft { subject: id.to_string(), lattice: lattice.id.clone(), validity: validity(), body: grant };
+        let id: MemberId = KeyPair::from_seed(&seed)
+            .expect("a seed")
+            .public_key()
+            .parse()
+            .expect("a host's key");
+        let grant = HostGrant {
+            labels: options.labels.clone(),
+            ..HostGrant::default()
+        };
+        let draft = Draft {
+            subject: id.to_string(),
+            lattice: lattice.id.clone(),
+            validity: validity(),
+            body: grant,
+        };
         let token = sign(&lattice.issuer, &draft).expect("signs the host's token");
         write_private(&seed_file, &seed);
         write_private(&folder.join("host.jwt"), &token);
         write_private(&folder.join("trust.jwt"), &lattice.bundle);
         write_private(&folder.join("operators"), lattice.operator().as_str());
-        Self { folder: folder.to_owned(), id, seed, token }
+        Self {
+            folder: folder.to_owned(),
+            id,
+            seed,
+            token,
+        }
     }
 }
 
@@ -108,7 +125,9 @@ pub struct TestHost {
 impl TestHost {
     pub(super) async fn start(lattice: &TestLattice, options: HostOptions, files: HostFiles) -> Self {
         let url = options.url.clone().unwrap_or_else(|| lattice.url.clone());
-        let config = BusConfig::new(format!("host {}", options.name)).server(url).patience(super::PATIENCE);
+        let config = BusConfig::new(format!("host {}", options.name))
+            .server(url)
+            .patience(super::PATIENCE);
         let bus = Bus::connect(config).await.expect("connects to nats-server");
         let config = NodeConfig {
             lattice: lattice.id.clone(),
@@ -127,7 +146,12 @@ impl TestHost {
         };
         let node = Node::start(config, bus.clone()).await;
         let node = node.unwrap_or_else(|error| panic!("host `{}` does not start: {error:?}", options.name));
-        Self { node, options, files, bus }
+        Self {
+            node,
+            options,
+            files,
+            bus,
+        }
     }
 
     /// Its key.

@@ -22,8 +22,8 @@ use lattice_core::link::LINK_LIFETIME;
 use lattice_core::token::Validity;
 use lattice_core::trust::Issuer;
 use lattice_core::{
-    ActorName, ActorSpec, ConfigMap, Digest, LatticeId, LinkClaims, LinkId, MemberId, OperatorId, Party, ProviderSpec, Trust,
-    TrustBundle, UnixSeconds, subject,
+    ActorName, ActorSpec, ConfigMap, Digest, LatticeId, LinkClaims, LinkId, MemberId, OperatorId, Party, ProviderSpec,
+    Trust, TrustBundle, UnixSeconds, subject,
 };
 use nkeys::KeyPair;
 use tempfile::TempDir;
@@ -70,23 +70,45 @@ impl TestLattice {
         let id: LatticeId = "test".parse().expect("a lattice id");
         let (operator, issuer) = (KeyPair::new_operator(), KeyPair::new_account());
         let issuer_id = issuer.public_key().parse().expect("an account's key is an issuer");
-        let bundle = TrustBundle { serial: 1, issuers: vec![Issuer::unlimited(issuer_id)], ..TrustBundle::default() };
+        let bundle = TrustBundle {
+            serial: 1,
+            issuers: vec![Issuer::unlimited(issuer_id)],
+            ..TrustBundle::default()
+        };
         let bundle = bundle.sign(&operator, &id, validity()).expect("signs the trust bundle");
         let operator_id: OperatorId = operator.public_key().parse().expect("an operator's key");
 
-        let bus = Bus::connect(BusConfig::new("test").server(url)).await.expect("connects to nats-server");
+        let bus = Bus::connect(BusConfig::new("test").server(url))
+            .await
+            .expect("connects to nats-server");
         for bucket in [trust_bucket, links_bucket, config_bucket] {
             bus.bucket(bucket(&id)).await.expect("makes the lattice's buckets");
         }
-        bus.objects(&subject::buckets(&id).artifacts).await.expect("makes the artifact store");
+        bus.objects(&subject::buckets(&id).artifacts)
+            .await
+            .expect("makes the artifact store");
         let mut trust = Trust::new(id.clone(), [operator_id.clone()]);
         trust.admit(&bundle, now()).expect("the bundle is good");
         let command_signer = CommandSigner::new(copy(&issuer)).expect("an issuer's key signs commands");
-        let client = ControlClient::new(bus, id.clone()).with_signer(command_signer).with_trust(Arc::new(trust));
-        client.publish_trust(&bundle, &[operator_id]).await.expect("publishes the trust bundle");
+        let client = ControlClient::new(bus, id.clone())
+            .with_signer(command_signer)
+            .with_trust(Arc::new(trust));
+        client
+            .publish_trust(&bundle, &[operator_id])
+            .await
+            .expect("publishes the trust bundle");
         let signer = LinkSigner::new(copy(&issuer)).expect("an issuer's key signs links");
         let folder = tempfile::tempdir().expect("a folder for hosts");
-        Self { id, url: url.to_owned(), operator, issuer, bundle, client, signer, folder }
+        Self {
+            id,
+            url: url.to_owned(),
+            operator,
+            issuer,
+            bundle,
+            client,
+            signer,
+            folder,
+        }
     }
 
     /// The lattice's id.
@@ -117,10 +139,19 @@ impl TestLattice {
     /// Publishes the next trust bundle, as `change` makes it of the first.
     pub async fn change_trust(&self, serial: u64, change: impl FnOnce(&mut TrustBundle)) {
         let issuer_id = self.issuer.public_key().parse().expect("an account's key is an issuer");
-        let mut bundle = TrustBundle { serial, issuers: vec![Issuer::unlimited(issuer_id)], ..TrustBundle::default() };
+        let mut bundle = TrustBundle {
+            serial,
+            issuers: vec![Issuer::unlimited(issuer_id)],
+            ..TrustBundle::default()
+        };
         change(&mut bundle);
-        let bundle = bundle.sign(&self.operator, &self.id, validity()).expect("signs the trust bundle");
-        self.client.publish_trust(&bundle, &[self.operator()]).await.expect("publishes the trust bundle");
+        let bundle = bundle
+            .sign(&self.operator, &self.id, validity())
+            .expect("signs the trust bundle");
+        self.client
+            .publish_trust(&bundle, &[self.operator()])
+            .await
+            .expect("publishes the trust bundle");
     }
 
     /// Starts a host in this process.
@@ -147,39 +178,78 @@ impl TestLattice {
 
     /// Stores a component.
     pub async fn store(&self, component: impl Into<Bytes>) -> Digest {
-        self.client.store_artifact(component.into()).await.expect("stores the component").0
+        self.client
+            .store_artifact(component.into())
+            .await
+            .expect("stores the component")
+            .0
     }
 
     /// Tells a host something.
     pub async fn send<C: Command>(&self, host: &impl AsHost, command: &C) -> Result<C::Reply, ControlError> {
-        self.client.send(&self.summary(host).await, command, PATIENCE, |_| ()).await
+        self.client
+            .send(&self.summary(host).await, command, PATIENCE, |_| ())
+            .await
     }
 
     /// Runs an actor on a host.
-    pub async fn try_start(&self, host: &impl AsHost, spec: &ActorSpec, replicas: u32) -> Result<ActorStarted, ControlError> {
-        self.send(host, &ActorStart { spec: spec.clone(), replicas }).await
+    pub async fn try_start(
+        &self,
+        host: &impl AsHost,
+        spec: &ActorSpec,
+        replicas: u32,
+    ) -> Result<ActorStarted, ControlError> {
+        self.send(
+            host,
+            &ActorStart {
+                spec: spec.clone(),
+                replicas,
+            },
+        )
+        .await
     }
 
     /// Runs one replica of an actor on a host.
     pub async fn start_actor(&self, host: &impl AsHost, spec: &ActorSpec) -> ActorStarted {
-        self.try_start(host, spec, 1).await.unwrap_or_else(|error| panic!("`{}` does not start: {error:?}", spec.name))
+        self.try_start(host, spec, 1)
+            .await
+            .unwrap_or_else(|error| panic!("`{}` does not start: {error:?}", spec.name))
     }
 
     /// Changes the replicas of an actor on a host.
     pub async fn scale(&self, host: &impl AsHost, actor: &ActorName, replicas: u32) -> ActorStatus {
-        let scale = ActorScale { actor: actor.clone(), replicas };
-        self.send(host, &scale).await.unwrap_or_else(|error| panic!("`{actor}` does not scale: {error:?}"))
+        let scale = ActorScale {
+            actor: actor.clone(),
+            replicas,
+        };
+        self.send(host, &scale)
+            .await
+            .unwrap_or_else(|error| panic!("`{actor}` does not scale: {error:?}"))
     }
 
     /// Stops an actor on a host.
     pub async fn stop_actor(&self, host: &impl AsHost, actor: &ActorName, drain: Duration) -> ActorStopped {
-        let stop = ActorStop { actor: actor.clone(), drain_ms: millis(drain) };
-        self.send(host, &stop).await.unwrap_or_else(|error| panic!("`{actor}` does not stop: {error:?}"))
+        let stop = ActorStop {
+            actor: actor.clone(),
+            drain_ms: millis(drain),
+        };
+        self.send(host, &stop)
+            .await
+            .unwrap_or_else(|error| panic!("`{actor}` does not stop: {error:?}"))
     }
 
     /// Runs a provider on a host.
-    pub async fn start_provider(&self, host: &impl AsHost, name: &str, kind: &str, config: &[(&str, &str)]) -> ProviderStarted {
-        let mut spec = ProviderSpec::new(name.parse().expect("a provider's name"), kind.parse().expect("a provider's kind"));
+    pub async fn start_provider(
+        &self,
+        host: &impl AsHost,
+        name: &str,
+        kind: &str,
+        config: &[(&str, &str)],
+    ) -> ProviderStarted {
+        let mut spec = ProviderSpec::new(
+            name.parse().expect("a provider's name"),
+            kind.parse().expect("a provider's kind"),
+        );
         spec.config = ConfigMap::from_iter(config.iter().copied()).0;
         let started = self.send(host, &ProviderStart { spec }).await;
         started.unwrap_or_else(|error| panic!("provider `{name}` does not start: {error:?}"))
@@ -187,20 +257,36 @@ impl TestLattice {
 
     /// Runs an HTTP server on a host, on a free port, and returns its URL.
     pub async fn start_http(&self, host: &impl AsHost, name: &str) -> String {
-        let started = self.start_provider(host, name, "http-server", &[("address", "127.0.0.1:0")]).await;
-        started.status.endpoints.first().expect("an HTTP server has an address").clone()
+        let started = self
+            .start_provider(host, name, "http-server", &[("address", "127.0.0.1:0")])
+            .await;
+        started
+            .status
+            .endpoints
+            .first()
+            .expect("an HTTP server has an address")
+            .clone()
     }
 
     /// Stops a provider on a host.
     pub async fn stop_provider(&self, host: &impl AsHost, name: &str, drain: Duration) {
-        let stop = ProviderStop { provider: name.parse().expect("a provider's name"), drain_ms: millis(drain) };
-        self.send(host, &stop).await.unwrap_or_else(|error| panic!("provider `{name}` does not stop: {error:?}"));
+        let stop = ProviderStop {
+            provider: name.parse().expect("a provider's name"),
+            drain_ms: millis(drain),
+        };
+        self.send(host, &stop)
+            .await
+            .unwrap_or_else(|error| panic!("provider `{name}` does not stop: {error:?}"));
     }
 
     /// Tells a host to drain and end.
     pub async fn stop_host(&self, host: &impl AsHost, drain: Duration) {
-        let stop = HostStop { drain_ms: millis(drain) };
-        self.send(host, &stop).await.unwrap_or_else(|error| panic!("host {} does not stop: {error:?}", host.member_id()));
+        let stop = HostStop {
+            drain_ms: millis(drain),
+        };
+        self.send(host, &stop)
+            .await
+            .unwrap_or_else(|error| panic!("host {} does not stop: {error:?}", host.member_id()));
     }
 
     /// What a link is made of.
@@ -210,33 +296,65 @@ impl TestLattice {
             interface.parse().expect("an interface"),
             target.parse::<Party>().expect("a target"),
         );
-        LinkDraft { claims, config: ConfigMap::from_iter(config.iter().copied()), lifetime: LINK_LIFETIME }
+        LinkDraft {
+            claims,
+            config: ConfigMap::from_iter(config.iter().copied()),
+            lifetime: LINK_LIFETIME,
+        }
     }
 
     /// Makes a link, and returns when every host has taken it.
     pub async fn link(&self, source: &str, interface: &str, target: &str, config: &[(&str, &str)]) -> LinkId {
         let (signed, verdicts) = self.put_link(&Self::draft(source, interface, target, config)).await;
-        assert_eq!(verdicts.accepted(), verdicts.members.len(), "every host takes {}: {verdicts:?}", signed.id);
+        assert_eq!(
+            verdicts.accepted(),
+            verdicts.members.len(),
+            "every host takes {}: {verdicts:?}",
+            signed.id
+        );
         signed.id
     }
 
     /// Makes a link, and says what every host makes of it.
     pub async fn put_link(&self, draft: &LinkDraft) -> (Signed, Verdicts) {
-        let signed = self.client.put_link(draft, &self.signer).await.expect("stores the link");
-        let verdicts = self.client.confirm_link(&signed, false, PATIENCE).await.expect("asks every host");
+        let signed = self
+            .client
+            .put_link(draft, &self.signer)
+            .await
+            .expect("stores the link");
+        let verdicts = self
+            .client
+            .confirm_link(&signed, false, PATIENCE)
+            .await
+            .expect("asks every host");
         (signed, verdicts)
     }
 
     /// Makes a link, and waits for nobody.
     pub async fn put_link_unseen(&self, draft: &LinkDraft) -> Signed {
-        self.client.put_link(draft, &self.signer).await.expect("stores the link")
+        self.client
+            .put_link(draft, &self.signer)
+            .await
+            .expect("stores the link")
     }
 
     /// Ends a link, and returns when every host has taken that.
     pub async fn unlink(&self, id: &LinkId) {
-        let signed = self.client.delete_link(id, LINK_LIFETIME, &self.signer).await.expect("stores the tombstone");
-        let verdicts = self.client.confirm_link(&signed, true, PATIENCE).await.expect("asks every host");
-        assert_eq!(verdicts.accepted(), verdicts.members.len(), "every host takes the end of {id}: {verdicts:?}");
+        let signed = self
+            .client
+            .delete_link(id, LINK_LIFETIME, &self.signer)
+            .await
+            .expect("stores the tombstone");
+        let verdicts = self
+            .client
+            .confirm_link(&signed, true, PATIENCE)
+            .await
+            .expect("asks every host");
+        assert_eq!(
+            verdicts.accepted(),
+            verdicts.members.len(),
+            "every host takes the end of {id}: {verdicts:?}"
+        );
     }
 
     /// A host as commands address it.

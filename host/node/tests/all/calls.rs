@@ -5,7 +5,14 @@ use lattice_node::testing::{PATIENCE, TestHost, TestLattice};
 
 use crate::support::{Http, PONG, lattice, serve, start_guest};
 
-async fn call(lattice: &TestLattice, host: &TestHost, actor: &str, interface: &str, function: &str, args: &str) -> String {
+async fn call(
+    lattice: &TestLattice,
+    host: &TestHost,
+    actor: &str,
+    interface: &str,
+    function: &str,
+    args: &str,
+) -> String {
     let call = Call {
         actor: actor.parse().unwrap(),
         interface: interface.to_owned(),
@@ -15,7 +22,9 @@ async fn call(lattice: &TestLattice, host: &TestHost, actor: &str, interface: &s
         deadline_ms: u64::try_from(PATIENCE.as_millis()).unwrap(),
     };
     let reply = lattice.send(host, &call).await;
-    reply.unwrap_or_else(|error| panic!("{actor} {interface}.{function}({args}): {error:?}")).result
+    reply
+        .unwrap_or_else(|error| panic!("{actor} {interface}.{function}({args}): {error:?}"))
+        .result
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,21 +44,30 @@ async fn ping_reaches_pong_on_the_same_host_and_on_another() {
     let far = (http.get(&url).await.ok(), http.get(&format!("{url}/ada")).await.ok());
     assert_eq!(near, far, "the same wherever pong lives");
     let refused = http.get(&format!("{url}/sleepy")).await;
-    assert_eq!(refused.status, 409, "a variant of the callee's own error type: {}", refused.text());
+    assert_eq!(
+        refused.status,
+        409,
+        "a variant of the callee's own error type: {}",
+        refused.text()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_crosses_unharmed_within_a_host_and_between_hosts() {
     let (_nats, lattice) = lattice().await;
     let (here, there) = (lattice.host("here").await, lattice.host("there").await);
-    lattice.link("actor/test-types-caller", "test:types/echo", "actor/test-types", &[]).await;
+    lattice
+        .link("actor/test-types-caller", "test:types/echo", "actor/test-types", &[])
+        .await;
     start_guest(&lattice, "test-types-caller", &[&here]).await;
     start_guest(&lattice, "test-types", &[&here]).await;
     let run = async || call(&lattice, &here, "test-types-caller", "test:types/checks", "run", "").await;
     let near = run().await;
     assert!(near.contains("ok("), "{near}");
     start_guest(&lattice, "test-types", &[&there]).await;
-    lattice.stop_actor(&here, &"test-types".parse().unwrap(), PATIENCE).await;
+    lattice
+        .stop_actor(&here, &"test-types".parse().unwrap(), PATIENCE)
+        .await;
     assert_eq!(run().await, near, "as many checks pass over the lattice");
 }
 
@@ -57,7 +75,9 @@ async fn every_type_crosses_unharmed_within_a_host_and_between_hosts() {
 async fn a_trap_of_the_callee_is_the_guests_fault_wherever_it_ran() {
     let (_nats, lattice) = lattice().await;
     let (here, there) = (lattice.host("here").await, lattice.host("there").await);
-    lattice.link("actor/test-types-caller", "test:types/echo", "actor/test-types", &[]).await;
+    lattice
+        .link("actor/test-types-caller", "test:types/echo", "actor/test-types", &[])
+        .await;
     start_guest(&lattice, "test-types-caller", &[&here]).await;
     for callee in [&here, &there] {
         start_guest(&lattice, "test-types", &[callee]).await;
@@ -71,7 +91,9 @@ async fn a_trap_of_the_callee_is_the_guests_fault_wherever_it_ran() {
         };
         let error = lattice.send(&here, &provoke).await.expect_err("traps");
         assert_eq!(error.kind, lattice_control::ErrorKind::Guest, "{error:?}");
-        lattice.stop_actor(callee, &"test-types".parse().unwrap(), PATIENCE).await;
+        lattice
+            .stop_actor(callee, &"test-types".parse().unwrap(), PATIENCE)
+            .await;
     }
 }
 
@@ -80,8 +102,14 @@ async fn a_function_is_called_by_hand_in_wave_and_in_json() {
     let (_nats, lattice) = lattice().await;
     let host = lattice.host("one").await;
     start_guest(&lattice, "pong", &[&host]).await;
-    assert_eq!(call(&lattice, &host, "pong", PONG, "ping", "\"hello\"").await, "\"pong: hello\"");
-    assert_eq!(call(&lattice, &host, "pong", PONG, "ping", "[\"hello\"]").await, "\"pong: hello\"");
+    assert_eq!(
+        call(&lattice, &host, "pong", PONG, "ping", "\"hello\"").await,
+        "\"pong: hello\""
+    );
+    assert_eq!(
+        call(&lattice, &host, "pong", PONG, "ping", "[\"hello\"]").await,
+        "\"pong: hello\""
+    );
     let unknown = Call {
         actor: "pong".parse().unwrap(),
         interface: PONG.to_owned(),
@@ -103,6 +131,14 @@ async fn a_large_argument_crosses_between_hosts() {
     start_guest(&lattice, "pong", &[&there]).await;
     // Several times what one message of NATS holds.
     let bytes = 5 << 20;
-    let done = call(&lattice, &here, "test-relay", "test:relay/relay", "many", &format!("2, {bytes}")).await;
+    let done = call(
+        &lattice,
+        &here,
+        "test-relay",
+        "test:relay/relay",
+        "many",
+        &format!("2, {bytes}"),
+    )
+    .await;
     assert_eq!(done, "2");
 }

@@ -9,7 +9,7 @@ use lattice_control::ErrorKind;
 use lattice_node::testing::{PATIENCE, guest};
 use tokio::task::JoinSet;
 
-use crate::support::{Http, PONG, lattice, serve, start_guest};
+use crate::support::{Http, PONG, lattice, serve, start_guest, streamer};
 
 /// Requests in a steady stream from several clients at a time, until told to stop.
 struct Load {
@@ -20,7 +20,11 @@ struct Load {
 
 impl Load {
     fn start(http: &Http, url: &str, clients: usize) -> Self {
-        let mut load = Self { stop: Arc::default(), sent: Arc::default(), clients: JoinSet::new() };
+        let mut load = Self {
+            stop: Arc::default(),
+            sent: Arc::default(),
+            clients: JoinSet::new(),
+        };
         for _ in 0..clients {
             let (http, url) = (http.clone(), url.to_owned());
             let (stop, sent) = (Arc::clone(&load.stop), Arc::clone(&load.sent));
@@ -57,7 +61,12 @@ impl Load {
             failures.extend(client.unwrap());
         }
         let sent = self.sent.load(Ordering::Relaxed);
-        assert!(failures.is_empty(), "{} of {sent} requests failed: {:?}", failures.len(), &failures[..failures.len().min(5)]);
+        assert!(
+            failures.is_empty(),
+            "{} of {sent} requests failed: {:?}",
+            failures.len(),
+            &failures[..failures.len().min(5)]
+        );
         sent
     }
 }
@@ -65,7 +74,11 @@ impl Load {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_under_load_fails_no_request() {
     let (_nats, lattice) = lattice().await;
-    let (front, a, b) = (lattice.host("front").await, lattice.host("a").await, lattice.host("b").await);
+    let (front, a, b) = (
+        lattice.host("front").await,
+        lattice.host("a").await,
+        lattice.host("b").await,
+    );
     let spec = lattice.actor("hello-http", guest("hello-http")).await;
     lattice.start_actor(&a, &spec).await;
     let url = serve(&lattice, &front, "hello-http").await;
@@ -89,11 +102,15 @@ async fn replacing_the_component_under_load_fails_no_request() {
     let (_nats, lattice) = lattice().await;
     let (front, back) = (lattice.host("front").await, lattice.host("back").await);
     let first = lattice.actor("web", guest("hello-http")).await;
-    let second = lattice.actor("web", guest("test-http-stream")).await;
+    let second = streamer(&lattice, "web").await;
     for host in [&front, &back] {
         let http = Http::new();
         lattice.start_actor(host, &first).await;
-        let url = if host.name() == "front" { serve(&lattice, &front, "web").await } else { front_url(&lattice, &front).await };
+        let url = if host.name() == "front" {
+            serve(&lattice, &front, "web").await
+        } else {
+            front_url(&lattice, &front).await
+        };
         // Both answer this one, each in its own way.
         let load = Load::start(&http, &format!("{url}/head"), 4);
         load.more(40).await;
@@ -101,13 +118,20 @@ async fn replacing_the_component_under_load_fails_no_request() {
         assert!(!replaced.was_running);
         load.more(40).await;
         load.stop().await;
-        assert!(!http.get(&format!("{url}/head")).await.ok().contains("Hello"), "the new one answers");
+        assert!(
+            !http.get(&format!("{url}/head")).await.ok().contains("Hello"),
+            "the new one answers"
+        );
         lattice.stop_actor(host, &first.name, PATIENCE).await;
     }
 }
 
 async fn front_url(lattice: &lattice_node::testing::TestLattice, front: &lattice_node::testing::TestHost) -> String {
-    let inventory = lattice.client().read(front.id(), &lattice_control::Inventory {}).await.unwrap();
+    let inventory = lattice
+        .client()
+        .read(front.id(), &lattice_control::Inventory {})
+        .await
+        .unwrap();
     inventory.providers[0].endpoints[0].clone()
 }
 
@@ -115,7 +139,7 @@ async fn front_url(lattice: &lattice_node::testing::TestLattice, front: &lattice
 async fn a_stop_lets_requests_in_flight_finish_and_says_so() {
     let (_nats, lattice) = lattice().await;
     let host = lattice.host("one").await;
-    let spec = lattice.actor("slow", guest("test-http-stream")).await;
+    let spec = streamer(&lattice, "slow").await;
     lattice.start_actor(&host, &spec).await;
     let url = serve(&lattice, &host, "slow").await;
     let http = Http::new();
@@ -133,7 +157,7 @@ async fn a_stop_lets_requests_in_flight_finish_and_says_so() {
 async fn a_stop_cuts_off_what_outlasts_the_grace_period_and_says_so() {
     let (_nats, lattice) = lattice().await;
     let host = lattice.host("one").await;
-    let spec = lattice.actor("slow", guest("test-http-stream")).await;
+    let spec = streamer(&lattice, "slow").await;
     lattice.start_actor(&host, &spec).await;
     let url = serve(&lattice, &host, "slow").await;
     let http = Http::new();
@@ -142,24 +166,40 @@ async fn a_stop_cuts_off_what_outlasts_the_grace_period_and_says_so() {
     let started = Instant::now();
     let stopped = lattice.stop_actor(&host, &spec.name, Duration::from_millis(300)).await;
     assert_eq!(stopped.cancelled, 1);
-    assert!(started.elapsed() < Duration::from_secs(10), "took {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "took {:?}",
+        started.elapsed()
+    );
     let body = http_body_util::BodyExt::collect(response.into_body()).await;
     assert!(body.is_err(), "what was cut off must not look whole");
-    let gone = lattice_control::ActorStop { actor: spec.name.clone(), drain_ms: 0 };
-    assert_eq!(lattice.send(&host, &gone).await.expect_err("gone").kind, ErrorKind::NotFound);
+    let gone = lattice_control::ActorStop {
+        actor: spec.name.clone(),
+        drain_ms: 0,
+    };
+    assert_eq!(
+        lattice.send(&host, &gone).await.expect_err("gone").kind,
+        ErrorKind::NotFound
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_stops_finishes_what_it_has_and_its_work_goes_on_elsewhere() {
     let (_nats, lattice) = lattice().await;
-    let (front, a, b) = (lattice.host("front").await, lattice.host("a").await, lattice.host("b").await);
+    let (front, a, b) = (
+        lattice.host("front").await,
+        lattice.host("a").await,
+        lattice.host("b").await,
+    );
     start_guest(&lattice, "hello-http", &[&a, &b]).await;
     let url = serve(&lattice, &front, "hello-http").await;
     let http = Http::new();
     let load = Load::start(&http, &url, 6);
     load.more(60).await;
     lattice.stop_host(&a, PATIENCE).await;
-    tokio::time::timeout(PATIENCE, a.node().ended()).await.expect("a command has ended it");
+    tokio::time::timeout(PATIENCE, a.node().ended())
+        .await
+        .expect("a command has ended it");
     assert_eq!(a.stop(Duration::from_secs(5)).await.cut_off, 0);
     load.more(60).await;
     load.stop().await;
@@ -184,17 +224,26 @@ async fn a_host_that_stops_lets_its_actors_still_call_each_other() {
         })
         .collect();
     lattice_testkit::eventually("some are in", PATIENCE, async || {
-        let inventory = lattice.client().read(host.id(), &lattice_control::Inventory {}).await.unwrap();
-        (inventory.actors.iter().map(|actor| actor.served + actor.in_flight).sum::<u64>() > 20).then_some(())
+        let inventory = lattice
+            .client()
+            .read(host.id(), &lattice_control::Inventory {})
+            .await
+            .unwrap();
+        (inventory
+            .actors
+            .iter()
+            .map(|actor| actor.served + actor.in_flight)
+            .sum::<u64>()
+            > 20)
+            .then_some(())
     })
     .await;
     let stopped = host.stop(PATIENCE).await;
     assert_eq!(stopped.cut_off, 0);
     for request in requests {
-        match request.await.unwrap() {
-            Ok(answer) => assert_eq!(answer.status, 200, "{}", answer.text()),
-            // Not taken any more: the listener was closed before it came.
-            Err(_) => {}
+        // An error is one that was not taken any more: the listener was closed before it came.
+        if let Ok(answer) = request.await.unwrap() {
+            assert_eq!(answer.status, 200, "{}", answer.text());
         }
     }
 }

@@ -9,13 +9,19 @@ use lattice_node::testing::{HostOptions, PATIENCE, TestLattice};
 use lattice_testkit::{FaultProxy, eventually};
 use tokio::task::JoinSet;
 
-use crate::support::{Http, INCOMING, PONG, lattice, serve, start_guest};
+use crate::support::{Http, INCOMING, PONG, lattice, serve, start_guest, streamer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_a_host_dies_only_what_it_had_in_flight_fails() {
     let (_nats, lattice) = lattice().await;
-    let (front, a, b) = (lattice.host("front").await, lattice.host("a").await, lattice.host("b").await);
-    start_guest(&lattice, "test-http-stream", &[&a, &b]).await;
+    let (front, a, b) = (
+        lattice.host("front").await,
+        lattice.host("a").await,
+        lattice.host("b").await,
+    );
+    let spec = streamer(&lattice, "test-http-stream").await;
+    lattice.start_actor(&a, &spec).await;
+    lattice.start_actor(&b, &spec).await;
     let url = serve(&lattice, &front, "test-http-stream").await;
     let http = Http::new();
     const CLIENTS: usize = 6;
@@ -47,9 +53,15 @@ async fn when_a_host_dies_only_what_it_had_in_flight_fails() {
         let (s, f, l) = client.unwrap();
         (sent, failed, longest) = (sent + s, failed + f, longest.max(l));
     }
-    assert!(failed <= CLIENTS, "{failed} of {sent} failed; at most the {CLIENTS} in flight may");
+    assert!(
+        failed <= CLIENTS,
+        "{failed} of {sent} failed; at most the {CLIENTS} in flight may"
+    );
     assert!(sent > 100, "the other replica went on: {sent}");
-    assert!(longest < Duration::from_secs(8), "nobody waited for the dead: {longest:?}");
+    assert!(
+        longest < Duration::from_secs(8),
+        "nobody waited for the dead: {longest:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +74,9 @@ async fn a_nats_server_that_dies_and_returns_is_not_noticed_by_co_located_calls(
     start_guest(&lattice, "hello-http", &[&there]).await;
     let near = serve(&lattice, &here, "ping").await;
     let far = lattice.start_http(&here, "far").await;
-    lattice.link("provider/far", INCOMING, "actor/hello-http", &[("path", "/")]).await;
+    lattice
+        .link("provider/far", INCOMING, "actor/hello-http", &[("path", "/")])
+        .await;
     let http = Http::new();
     http.get(&near).await.ok();
     http.get(&far).await.ok();
@@ -70,7 +84,11 @@ async fn a_nats_server_that_dies_and_returns_is_not_noticed_by_co_located_calls(
     let mut longest = Duration::ZERO;
     for _ in 0..50 {
         let started = Instant::now();
-        assert_eq!(http.get(&near).await.ok().trim(), "pong: ping", "nothing of it goes over NATS");
+        assert_eq!(
+            http.get(&near).await.ok().trim(),
+            "pong: ping",
+            "nothing of it goes over NATS"
+        );
         longest = longest.max(started.elapsed());
     }
     assert!(longest < Duration::from_secs(1), "{longest:?}");
@@ -84,7 +102,9 @@ async fn a_nats_server_that_dies_and_returns_is_not_noticed_by_co_located_calls(
     })
     .await;
     // Links still work both ways.
-    let link = lattice.link("provider/far", INCOMING, "actor/hello-http", &[("path", "/again")]).await;
+    let link = lattice
+        .link("provider/far", INCOMING, "actor/hello-http", &[("path", "/again")])
+        .await;
     http.get(&format!("{far}/again")).await.ok();
     lattice.unlink(&link).await;
     assert_eq!(http.get(&format!("{far}/again")).await.status, StatusCode::NOT_FOUND);
@@ -94,7 +114,9 @@ async fn a_nats_server_that_dies_and_returns_is_not_noticed_by_co_located_calls(
 async fn a_host_that_is_cut_off_goes_on_and_catches_up_with_what_was_revoked() {
     let (nats, lattice) = lattice().await;
     let proxy = FaultProxy::start(nats.address()).await;
-    let edge = lattice.host_with(HostOptions::named("edge").url(proxy.nats_url())).await;
+    let edge = lattice
+        .host_with(HostOptions::named("edge").url(proxy.nats_url()))
+        .await;
     let link = lattice.link("actor/ping", PONG, "actor/pong", &[]).await;
     start_guest(&lattice, "ping", &[&edge]).await;
     start_guest(&lattice, "pong", &[&edge]).await;
@@ -118,12 +140,22 @@ async fn a_host_that_is_cut_off_goes_on_and_catches_up_with_what_was_revoked() {
 async fn a_host_starts_from_its_own_disk_what_it_ran_before() {
     let (_nats, lattice) = lattice().await;
     let host = lattice.host("one").await;
-    let spec = lattice.actor("hello-http", lattice_node::testing::guest("hello-http")).await;
+    let spec = lattice
+        .actor("hello-http", lattice_node::testing::guest("hello-http"))
+        .await;
     lattice.start_actor(&host, &spec).await;
     let host = host.restart(&lattice).await;
     // The store forgets it; the host has not.
-    let store = lattice.client().bus().objects(&lattice_core::subject::buckets(lattice.id()).artifacts).await.unwrap();
-    store.delete(&lattice_control::artifact_name(&spec.digest)).await.unwrap();
+    let store = lattice
+        .client()
+        .bus()
+        .objects(&lattice_core::subject::buckets(lattice.id()).artifacts)
+        .await
+        .unwrap();
+    store
+        .delete(&lattice_control::artifact_name(&spec.digest))
+        .await
+        .unwrap();
     let started = lattice.start_actor(&host, &spec).await;
     assert!(started.from_cache);
     let url = serve(&lattice, &host, "hello-http").await;

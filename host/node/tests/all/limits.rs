@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use lattice_control::{Call, ErrorKind, TextEncoding};
-use lattice_node::testing::guest;
 
-use crate::support::{Http, lattice, serve, wat};
+use crate::support::{Http, lattice, serve, streamer, wat};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_loops_for_ever_is_interrupted_at_its_deadline_here_and_elsewhere() {
@@ -19,8 +18,18 @@ async fn a_guest_that_loops_for_ever_is_interrupted_at_its_deadline_here_and_els
         lattice.start_actor(place, &spec).await;
         let started = Instant::now();
         let answer = Http::new().get(&url).await;
-        assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT, "on {}: {}", place.name(), answer.text());
-        assert!(started.elapsed() < Duration::from_secs(5), "took {:?}", started.elapsed());
+        assert_eq!(
+            answer.status,
+            StatusCode::GATEWAY_TIMEOUT,
+            "on {}: {}",
+            place.name(),
+            answer.text()
+        );
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "took {:?}",
+            started.elapsed()
+        );
         lattice.stop_actor(place, &spec.name, Duration::from_secs(5)).await;
     }
 }
@@ -63,7 +72,7 @@ async fn a_guest_that_eats_memory_is_stopped_at_its_limit() {
 async fn a_flood_is_answered_every_single_request() {
     let (_nats, lattice) = lattice().await;
     let host = lattice.host("one").await;
-    let mut spec = lattice.actor("slow", guest("test-http-stream")).await;
+    let mut spec = streamer(&lattice, "slow").await;
     spec.limits.concurrency = 8;
     lattice.start_actor(&host, &spec).await;
     let url = serve(&lattice, &host, "slow").await;
@@ -72,11 +81,18 @@ async fn a_flood_is_answered_every_single_request() {
     // Ten thousand and more, from another process, is the host program's own test; sockets of both ends are in this one here.
     let flood = (0..2_000).map(|_| {
         let (http, url) = (http.clone(), format!("{url}/slow?1"));
-        tokio::spawn(async move { http.try_request(Method::GET, &url, "").await.map(|answer| answer.status) })
+        tokio::spawn(async move {
+            http.try_request(Method::GET, &url, "")
+                .await
+                .map(|answer| answer.status)
+        })
     });
     let (mut served, mut refused) = (0, 0);
     for answer in flood.collect::<Vec<_>>() {
-        let status = tokio::time::timeout(Duration::from_secs(60), answer).await.expect("none hangs").unwrap();
+        let status = tokio::time::timeout(Duration::from_secs(60), answer)
+            .await
+            .expect("none hangs")
+            .unwrap();
         match status {
             Ok(StatusCode::OK) => served += 1,
             Ok(StatusCode::SERVICE_UNAVAILABLE) => refused += 1,

@@ -8,7 +8,7 @@ use lattice_core::UnixSeconds;
 use lattice_node::testing::{PATIENCE, TestLattice, guest};
 use lattice_testkit::eventually;
 
-use crate::support::{Http, INCOMING, PONG, lattice, serve, start_guest};
+use crate::support::{Http, INCOMING, PONG, lattice, serve, start_guest, streamer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_actor_with_an_unlinked_import_is_refused_with_the_command_that_links_it() {
@@ -19,12 +19,18 @@ async fn an_actor_with_an_unlinked_import_is_refused_with_the_command_that_links
     assert_eq!(error.kind, ErrorKind::Invalid);
     assert!(error.message.contains("wasi:keyvalue/store@0.2.0-draft"), "{error:?}");
     let help = error.help.expect("help");
-    assert!(help.contains("lattice link put actor/counter wasi:keyvalue provider/"), "{help}");
+    assert!(
+        help.contains("lattice link put actor/counter wasi:keyvalue provider/"),
+        "{help}"
+    );
 
     let ping = lattice.actor("ping", guest("ping")).await;
     let error = lattice.try_start(&host, &ping, 1).await.expect_err("has no link");
     let help = error.help.expect("help");
-    assert!(help.contains("lattice link put actor/ping example:ping-pong/pong actor/"), "{help}");
+    assert!(
+        help.contains("lattice link put actor/ping example:ping-pong/pong actor/"),
+        "{help}"
+    );
 
     lattice.start_provider(&host, "kv", "keyvalue-nats", &[]).await;
     lattice.link("actor/counter", "wasi:keyvalue", "provider/kv", &[]).await;
@@ -36,7 +42,9 @@ async fn a_resource_crosses_no_link_and_is_refused_clearly() {
     let (_nats, lattice) = lattice().await;
     let host = lattice.host("one").await;
     let spec = lattice.actor("test-resource", guest("test-resource")).await;
-    lattice.link("actor/test-resource", "test:types", "actor/pong", &[]).await;
+    lattice
+        .link("actor/test-resource", "test:types", "actor/pong", &[])
+        .await;
     let error = lattice.try_start(&host, &spec, 1).await.expect_err("a resource");
     assert!(error.message.contains("resource"), "{error:?}");
 }
@@ -44,11 +52,18 @@ async fn a_resource_crosses_no_link_and_is_refused_clearly() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unlinking_stops_calls_on_every_host_within_a_second() {
     let (_nats, lattice) = lattice().await;
-    let (front, middle, back) = (lattice.host("front").await, lattice.host("middle").await, lattice.host("back").await);
+    let (front, middle, back) = (
+        lattice.host("front").await,
+        lattice.host("middle").await,
+        lattice.host("back").await,
+    );
     let link = lattice.link("actor/ping", PONG, "actor/pong", &[]).await;
     start_guest(&lattice, "ping", &[&front, &middle]).await;
     start_guest(&lattice, "pong", &[&back]).await;
-    let (a, b) = (lattice.start_http(&front, "a").await, lattice.start_http(&middle, "b").await);
+    let (a, b) = (
+        lattice.start_http(&front, "a").await,
+        lattice.start_http(&middle, "b").await,
+    );
     for provider in ["provider/a", "provider/b"] {
         lattice.link(provider, INCOMING, "actor/ping", &[("path", "/")]).await;
     }
@@ -66,7 +81,11 @@ async fn unlinking_stops_calls_on_every_host_within_a_second() {
 
     lattice.link("actor/ping", PONG, "actor/pong", &[]).await;
     for url in [&a, &b] {
-        assert_eq!(http.get(url).await.ok().trim(), "pong: ping", "linked again, without a restart");
+        assert_eq!(
+            http.get(url).await.ok().trim(),
+            "pong: ping",
+            "linked again, without a restart"
+        );
     }
 }
 
@@ -75,15 +94,27 @@ async fn a_changed_link_takes_effect_without_a_restart() {
     let (_nats, lattice) = lattice().await;
     let host = lattice.host("one").await;
     lattice.start_provider(&host, "kv", "keyvalue-nats", &[]).await;
-    lattice.link("actor/counter", "wasi:keyvalue", "provider/kv", &[("bucket", "first")]).await;
+    lattice
+        .link("actor/counter", "wasi:keyvalue", "provider/kv", &[("bucket", "first")])
+        .await;
     start_guest(&lattice, "counter", &[&host]).await;
     let url = serve(&lattice, &host, "counter").await;
     let http = Http::new();
     assert!(http.post(&format!("{url}/n"), "").await.ok().contains("\"value\":1"));
-    lattice.link("actor/counter", "wasi:keyvalue", "provider/kv", &[("bucket", "second")]).await;
-    assert!(http.post(&format!("{url}/n"), "").await.ok().contains("\"value\":1"), "another bucket, from the start");
-    lattice.link("actor/counter", "wasi:keyvalue", "provider/kv", &[("bucket", "first")]).await;
-    assert!(http.post(&format!("{url}/n"), "").await.ok().contains("\"value\":2"), "and back");
+    lattice
+        .link("actor/counter", "wasi:keyvalue", "provider/kv", &[("bucket", "second")])
+        .await;
+    assert!(
+        http.post(&format!("{url}/n"), "").await.ok().contains("\"value\":1"),
+        "another bucket, from the start"
+    );
+    lattice
+        .link("actor/counter", "wasi:keyvalue", "provider/kv", &[("bucket", "first")])
+        .await;
+    assert!(
+        http.post(&format!("{url}/n"), "").await.ok().contains("\"value\":2"),
+        "and back"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +132,11 @@ async fn a_function_that_the_link_leaves_out_is_denied() {
     let (_, verdicts) = lattice.put_link(&reading).await;
     assert_eq!(verdicts.accepted(), 1, "{verdicts:?}");
     http.get(&format!("{url}/n")).await.ok();
-    assert_ne!(http.post(&format!("{url}/n"), "").await.status, StatusCode::OK, "increment is not granted");
+    assert_ne!(
+        http.post(&format!("{url}/n"), "").await.status,
+        StatusCode::OK,
+        "increment is not granted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,15 +153,29 @@ async fn a_revoked_issuer_takes_its_links_along() {
     let id = token
         .iter()
         .find(|stored| stored.key == link.link_key())
-        .map(|stored| lattice_core::token::Unverified::parse_bytes(&stored.token).unwrap().head().id.clone())
+        .map(|stored| {
+            lattice_core::token::Unverified::parse_bytes(&stored.token)
+                .unwrap()
+                .head()
+                .id
+                .clone()
+        })
         .unwrap();
     let revoked = Instant::now();
-    lattice.change_trust(2, |bundle| { bundle.revoked_ids.insert(id); }).await;
+    lattice
+        .change_trust(2, |bundle| {
+            bundle.revoked_ids.insert(id);
+        })
+        .await;
     eventually("the revocation reaches the host", Duration::from_secs(5), async || {
         (http.get(&url).await.status != StatusCode::OK).then_some(())
     })
     .await;
-    assert!(revoked.elapsed() < Duration::from_secs(1), "took {:?}", revoked.elapsed());
+    assert!(
+        revoked.elapsed() < Duration::from_secs(1),
+        "took {:?}",
+        revoked.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,24 +183,66 @@ async fn two_links_for_one_route_are_a_conflict_that_everybody_can_see() {
     let (_nats, lattice) = lattice().await;
     let host = lattice.host("one").await;
     start_guest(&lattice, "hello-http", &[&host]).await;
-    start_guest(&lattice, "test-http-stream", &[&host]).await;
+    let spec = streamer(&lattice, "test-http-stream").await;
+    lattice.start_actor(&host, &spec).await;
     let url = serve(&lattice, &host, "hello-http").await;
     let second = TestLattice::draft("provider/http", INCOMING, "actor/test-http-stream", &[("path", "/")]);
     let mut second = second;
     second.claims.label = "second".parse().unwrap();
     let (signed, verdicts) = lattice.put_link(&second).await;
-    assert!(matches!(&verdicts.members[0].1, Verdict::Hampered { problem } if problem.contains("taken")), "{verdicts:?}");
-    let view = lattice.client().read(host.id(), &Links { link: Some(signed.id.clone()) }).await.unwrap();
-    assert!(view.active[0].problem.as_deref().is_some_and(|problem| problem.contains("route")), "{view:?}");
-    let inventory = lattice.client().read(host.id(), &lattice_control::Inventory {}).await.unwrap();
+    assert!(
+        matches!(&verdicts.members[0].1, Verdict::Hampered { problem } if problem.contains("taken")),
+        "{verdicts:?}"
+    );
+    let view = lattice
+        .client()
+        .read(
+            host.id(),
+            &Links {
+                link: Some(signed.id.clone()),
+            },
+        )
+        .await
+        .unwrap();
+    assert!(
+        view.active[0]
+            .problem
+            .as_deref()
+            .is_some_and(|problem| problem.contains("route")),
+        "{view:?}"
+    );
+    let inventory = lattice
+        .client()
+        .read(host.id(), &lattice_control::Inventory {})
+        .await
+        .unwrap();
     let detail = inventory.providers[0].detail.clone().expect("the provider says so too");
     assert!(detail.contains("second"), "{detail}");
-    assert!(Http::new().get(&url).await.ok().contains("Hello"), "the first one goes on");
+    assert!(
+        Http::new().get(&url).await.ok().contains("Hello"),
+        "the first one goes on"
+    );
 
     // As soon as the first is gone, the second takes its place.
-    lattice.unlink(&lattice_core::LinkId::new(lattice.id(), &"provider/http".parse().unwrap(), &INCOMING.parse().unwrap(), &Default::default())).await;
+    lattice
+        .unlink(&lattice_core::LinkId::new(
+            lattice.id(),
+            &"provider/http".parse().unwrap(),
+            &INCOMING.parse().unwrap(),
+            &Default::default(),
+        ))
+        .await;
     eventually("the second link is taken up", PATIENCE, async || {
-        let view = lattice.client().read(host.id(), &Links { link: Some(signed.id.clone()) }).await.unwrap();
+        let view = lattice
+            .client()
+            .read(
+                host.id(),
+                &Links {
+                    link: Some(signed.id.clone()),
+                },
+            )
+            .await
+            .unwrap();
         view.active[0].problem.is_none().then_some(())
     })
     .await;
@@ -171,13 +262,26 @@ async fn a_forged_link_is_refused_and_shown_with_its_reason() {
     let forged = claims.sign(&stranger, lattice.id(), validity).unwrap();
     lattice.client().store_link_token(&good, &forged).await.unwrap();
     let view = eventually("the host sees the forgery", PATIENCE, async || {
-        let view = lattice.client().read(host.id(), &Links { link: Some(good.clone()) }).await.unwrap();
+        let view = lattice
+            .client()
+            .read(
+                host.id(),
+                &Links {
+                    link: Some(good.clone()),
+                },
+            )
+            .await
+            .unwrap();
         (!view.refused.is_empty()).then_some(view)
     })
     .await;
     assert_eq!(view.refused[0].code, "unknown-issuer");
     assert_eq!(view.refused[0].generation, Some(99));
-    assert_eq!(view.active[0].target.to_string(), "actor/pong", "the good older link stays");
+    assert_eq!(
+        view.active[0].target.to_string(),
+        "actor/pong",
+        "the good older link stays"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,9 +293,22 @@ async fn a_restarted_host_still_has_its_links_and_refuses_older_ones() {
     let (second, _) = lattice.put_link(&draft).await;
     assert!(second.generation > first.generation);
     let host = host.restart(&lattice).await;
-    lattice.client().store_link_token(&first.id, &first.token).await.unwrap();
+    lattice
+        .client()
+        .store_link_token(&first.id, &first.token)
+        .await
+        .unwrap();
     let view = eventually("the host sees the older link", PATIENCE, async || {
-        let view = lattice.client().read(host.id(), &Links { link: Some(first.id.clone()) }).await.unwrap();
+        let view = lattice
+            .client()
+            .read(
+                host.id(),
+                &Links {
+                    link: Some(first.id.clone()),
+                },
+            )
+            .await
+            .unwrap();
         (!view.refused.is_empty()).then_some(view)
     })
     .await;
@@ -205,7 +322,12 @@ async fn a_component_chooses_among_links_by_name() {
     let host = lattice.host("one").await;
     lattice.start_provider(&host, "kv", "keyvalue-nats", &[]).await;
     for (label, bucket) in [("red", "reds"), ("blue", "blues")] {
-        let mut draft = TestLattice::draft("actor/test-links", "wasi:keyvalue", "provider/kv", &[("bucket", bucket)]);
+        let mut draft = TestLattice::draft(
+            "actor/test-links",
+            "wasi:keyvalue",
+            "provider/kv",
+            &[("bucket", bucket)],
+        );
         draft.claims.label = label.parse().unwrap();
         let (_, verdicts) = lattice.put_link(&draft).await;
         assert_eq!(verdicts.accepted(), 1, "{verdicts:?}");

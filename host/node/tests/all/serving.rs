@@ -1,9 +1,8 @@
 //! HTTP in, from this host and from another one; key-value out, likewise.
 
 use http::{Method, StatusCode};
-use lattice_node::testing::guest;
 
-use crate::support::{Http, INCOMING, lattice, serve, start_guest};
+use crate::support::{Http, INCOMING, lattice, serve, start_guest, streamer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_actor_serves_http_on_its_own_host() {
@@ -24,7 +23,11 @@ async fn an_actor_serves_http_that_comes_in_on_another_host() {
     for _ in 0..20 {
         assert!(http.get(&url).await.ok().contains("Hello"));
     }
-    let inventory = lattice.client().read(back.id(), &lattice_control::Inventory {}).await.unwrap();
+    let inventory = lattice
+        .client()
+        .read(back.id(), &lattice_control::Inventory {})
+        .await
+        .unwrap();
     assert_eq!(inventory.actors[0].served, 20);
 }
 
@@ -33,9 +36,21 @@ async fn a_wasi_0_3_component_serves_here_and_from_elsewhere() {
     let (_nats, lattice) = lattice().await;
     let (front, back) = (lattice.host("front").await, lattice.host("back").await);
     start_guest(&lattice, "hello-http-p3", &[&back]).await;
-    let (near, far) = (lattice.start_http(&back, "near").await, lattice.start_http(&front, "far").await);
-    lattice.link("provider/near", INCOMING, "actor/hello-http-p3", &[("path", "/")]).await;
-    lattice.link("provider/far", "wasi:http/handler", "actor/hello-http-p3", &[("path", "/")]).await;
+    let (near, far) = (
+        lattice.start_http(&back, "near").await,
+        lattice.start_http(&front, "far").await,
+    );
+    lattice
+        .link("provider/near", INCOMING, "actor/hello-http-p3", &[("path", "/")])
+        .await;
+    lattice
+        .link(
+            "provider/far",
+            "wasi:http/handler",
+            "actor/hello-http-p3",
+            &[("path", "/")],
+        )
+        .await;
     let http = Http::new();
     assert_eq!(http.get(&near).await.ok(), http.get(&far).await.ok());
 }
@@ -45,11 +60,18 @@ async fn a_counter_counts_on_jetstream_from_hosts_with_and_without_the_provider(
     let (_nats, lattice) = lattice().await;
     let (with, without) = (lattice.host("with").await, lattice.host("without").await);
     lattice.start_provider(&with, "kv", "keyvalue-nats", &[]).await;
-    lattice.link("actor/counter", "wasi:keyvalue", "provider/kv", &[("bucket", "counts")]).await;
+    lattice
+        .link("actor/counter", "wasi:keyvalue", "provider/kv", &[("bucket", "counts")])
+        .await;
     start_guest(&lattice, "counter", &[&with, &without]).await;
-    let (here, there) = (lattice.start_http(&with, "here").await, lattice.start_http(&without, "there").await);
+    let (here, there) = (
+        lattice.start_http(&with, "here").await,
+        lattice.start_http(&without, "there").await,
+    );
     for provider in ["provider/here", "provider/there"] {
-        lattice.link(provider, INCOMING, "actor/counter", &[("path", "/")]).await;
+        lattice
+            .link(provider, INCOMING, "actor/counter", &[("path", "/")])
+            .await;
     }
     let http = Http::new();
     let counts = (0..10).map(|n| {
@@ -69,7 +91,11 @@ async fn a_counter_counts_on_jetstream_from_hosts_with_and_without_the_provider(
 async fn replicas_on_several_hosts_share_the_load() {
     let (_nats, lattice) = lattice().await;
     let front = lattice.host("front").await;
-    let backs = [lattice.host("a").await, lattice.host("b").await, lattice.host("c").await];
+    let backs = [
+        lattice.host("a").await,
+        lattice.host("b").await,
+        lattice.host("c").await,
+    ];
     start_guest(&lattice, "hello-http", &backs.each_ref()).await;
     let url = serve(&lattice, &front, "hello-http").await;
     let http = Http::new();
@@ -83,7 +109,11 @@ async fn replicas_on_several_hosts_share_the_load() {
         }
     }
     for back in &backs {
-        let inventory = lattice.client().read(back.id(), &lattice_control::Inventory {}).await.unwrap();
+        let inventory = lattice
+            .client()
+            .read(back.id(), &lattice_control::Inventory {})
+            .await
+            .unwrap();
         let served = inventory.actors[0].served;
         assert!((30..=200).contains(&served), "{} served {served} of 300", back.name());
     }
@@ -93,7 +123,7 @@ async fn replicas_on_several_hosts_share_the_load() {
 async fn a_host_prefers_its_own_replica_and_spills_when_it_is_full() {
     let (_nats, lattice) = lattice().await;
     let (near, far) = (lattice.host("near").await, lattice.host("far").await);
-    let mut spec = lattice.actor("slow", guest("test-http-stream")).await;
+    let mut spec = streamer(&lattice, "slow").await;
     spec.limits.concurrency = 2;
     spec.limits.queue = Some(0);
     lattice.start_actor(&near, &spec).await;
@@ -103,8 +133,20 @@ async fn a_host_prefers_its_own_replica_and_spills_when_it_is_full() {
     for _ in 0..10 {
         http.get(&format!("{url}/slow?0")).await.ok();
     }
-    let served = async |host| lattice.client().read::<lattice_control::Inventory>(host, &lattice_control::Inventory {}).await.unwrap().actors[0].served;
-    assert_eq!((served(near.id()).await, served(far.id()).await), (10, 0), "with room here, nothing leaves");
+    let served = async |host| {
+        lattice
+            .client()
+            .read::<lattice_control::Inventory>(host, &lattice_control::Inventory {})
+            .await
+            .unwrap()
+            .actors[0]
+            .served
+    };
+    assert_eq!(
+        (served(near.id()).await, served(far.id()).await),
+        (10, 0),
+        "with room here, nothing leaves"
+    );
 
     let together = (0..4).map(|_| {
         let (http, url) = (http.clone(), format!("{url}/slow?10"));

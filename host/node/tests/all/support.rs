@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use lattice_core::ActorSpec;
 use lattice_node::testing::{TestHost, TestLattice, guest};
 use lattice_testkit::NatsServer;
 
@@ -29,7 +30,10 @@ fn start_logging() {
     static STARTED: OnceLock<()> = OnceLock::new();
     STARTED.get_or_init(|| {
         let filter = std::env::var("LATTICE_TEST_LOG").unwrap_or_else(|_| "warn".to_owned());
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_test_writer()
+            .try_init();
     });
 }
 
@@ -37,14 +41,29 @@ fn start_logging() {
 pub(crate) async fn start_guest(lattice: &TestLattice, name: &str, hosts: &[&TestHost]) {
     let spec = lattice.actor(name, guest(name)).await;
     for host in hosts {
-        lattice.start_actor(host, &spec).await;
+        lattice.start_actor(*host, &spec).await;
     }
+}
+
+/// Stores the guest that streams, as an actor of that name. It can also fetch, so it has a link for that, which leads nowhere.
+pub(crate) async fn streamer(lattice: &TestLattice, name: &str) -> ActorSpec {
+    lattice
+        .link(
+            &format!("actor/{name}"),
+            "wasi:http/outgoing-handler",
+            "provider/nobody",
+            &[],
+        )
+        .await;
+    lattice.actor(name, guest("test-http-stream")).await
 }
 
 /// Starts an HTTP server on `host` with everything going to one actor, and returns its URL.
 pub(crate) async fn serve(lattice: &TestLattice, host: &TestHost, actor: &str) -> String {
     let url = lattice.start_http(host, "http").await;
-    lattice.link("provider/http", INCOMING, &format!("actor/{actor}"), &[("path", "/")]).await;
+    lattice
+        .link("provider/http", INCOMING, &format!("actor/{actor}"), &[("path", "/")])
+        .await;
     url
 }
 
@@ -54,7 +73,11 @@ pub(crate) struct Http(Client<HttpConnector, Full<Bytes>>);
 
 impl Http {
     pub(crate) fn new() -> Self {
-        Self(Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build_http())
+        Self(
+            Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(Duration::from_secs(30))
+                .build_http(),
+        )
     }
 
     pub(crate) async fn get(&self, url: &str) -> Answer {
@@ -67,19 +90,42 @@ impl Http {
 
     pub(crate) async fn request(&self, method: Method, url: &str, body: impl Into<Bytes>) -> Answer {
         let what = format!("{method} {url}");
-        self.try_request(method, url, body).await.unwrap_or_else(|error| panic!("{what}: {error}"))
+        self.try_request(method, url, body)
+            .await
+            .unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
-    pub(crate) async fn try_request(&self, method: Method, url: &str, body: impl Into<Bytes>) -> Result<Answer, String> {
+    pub(crate) async fn try_request(
+        &self,
+        method: Method,
+        url: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, String> {
         let response = self.open(method, url, body).await?;
         let status = response.status();
-        let body = response.into_body().collect().await.map_err(|error| format!("the body broke off: {error}"))?;
-        Ok(Answer { status, body: body.to_bytes() })
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| format!("the body broke off: {error}"))?;
+        Ok(Answer {
+            status,
+            body: body.to_bytes(),
+        })
     }
 
     /// Sends a request and returns when the head of the response is here.
-    pub(crate) async fn open(&self, method: Method, url: &str, body: impl Into<Bytes>) -> Result<Response<Incoming>, String> {
-        let request = Request::builder().method(method).uri(url).body(Full::new(body.into())).map_err(|e| e.to_string())?;
+    pub(crate) async fn open(
+        &self,
+        method: Method,
+        url: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<Response<Incoming>, String> {
+        let request = Request::builder()
+            .method(method)
+            .uri(url)
+            .body(Full::new(body.into()))
+            .map_err(|e| e.to_string())?;
         self.0.request(request).await.map_err(|error| format!("{error:?}"))
     }
 }

@@ -8,9 +8,7 @@ use lattice_control::{ActorState, Call as CallCommand, TextEncoding};
 use lattice_core::ActorName;
 use serde::Serialize;
 
-use crate::{
-    app::App, args::duration, failure::Failure, output::Document, resolve, session::Session,
-};
+use crate::{app::App, args::duration, failure::Failure, output::Document, resolve, session::Session};
 
 /// Calls a function that an actor exports
 #[derive(Args, Debug)]
@@ -21,7 +19,7 @@ pub(crate) struct Call {
     /// The function: `demo:pong/pong.ping`, or only its name when it belongs to no interface
     function: String,
     /// The arguments in WAVE, such as `"hello"` `42` `{name: "x"}`
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_negative_numbers = true)]
     arguments: Vec<String>,
     /// The arguments are JSON, and so is the result
     #[arg(long)]
@@ -52,7 +50,10 @@ impl Call {
             places.retain(|place| place.summary.member == host);
         }
         let serves = |place: &lattice_control::InventoryReply| {
-            place.actors.iter().any(|actor| *actor.name() == self.actor && actor.state == ActorState::Ready)
+            place
+                .actors
+                .iter()
+                .any(|actor| *actor.name() == self.actor && actor.state == ActorState::Ready)
         };
         let Some(place) = places.into_iter().find(serves) else {
             return Err(Failure::not_found(format!("actor `{}` does not serve", self.actor))
@@ -64,18 +65,31 @@ impl Call {
             interface: interface.to_owned(),
             function: function.to_owned(),
             arguments: arguments(&self.arguments, self.json),
-            encoding: if self.json { TextEncoding::Json } else { TextEncoding::Wave },
+            encoding: if self.json {
+                TextEncoding::Json
+            } else {
+                TextEncoding::Wave
+            },
             deadline_ms: u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX),
         };
         let within = self.deadline + app.timeout;
         let reply = session.client.send(&place.summary, &call, within, |_| {}).await?;
-        let result = if self.json { serde_json::from_str(&reply.result).ok() } else { None };
+        let result = if self.json {
+            serde_json::from_str(&reply.result).ok()
+        } else {
+            None
+        };
         let outcome = Outcome {
             result: result.unwrap_or_else(|| reply.result.clone().into()),
             took_us: reply.took_us,
             host: place.summary.name,
         };
-        app.print(&Document::single("CallResult", format!("actor/{}", self.actor), &outcome, reply.result)?)
+        app.print(&Document::single(
+            "CallResult",
+            format!("actor/{}", self.actor),
+            &outcome,
+            reply.result,
+        )?)
     }
 }
 

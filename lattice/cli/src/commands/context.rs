@@ -63,12 +63,21 @@ fn list(app: &App) -> Result<()> {
     let mut contexts = Vec::new();
     for name in context::names(&app.home)? {
         let context = context::load(&app.home, &name)?;
-        contexts.push(Named { selected: selected.as_ref() == Some(&name), name, context });
+        contexts.push(Named {
+            selected: selected.as_ref() == Some(&name),
+            name,
+            context,
+        });
     }
     let mut table = Table::new(COLUMNS);
     for named in &contexts {
         let nats = &named.context.nats;
-        let operators: Vec<&str> = named.context.trusted_operators.iter().map(|operator| operator.as_str()).collect();
+        let operators: Vec<&str> = named
+            .context
+            .trusted_operators
+            .iter()
+            .map(lattice_core::OperatorId::as_str)
+            .collect();
         table.row([
             named.name.clone(),
             named.context.lattice.to_string(),
@@ -78,5 +87,11 @@ fn list(app: &App) -> Result<()> {
         ]);
     }
     let names = contexts.iter().map(|named| format!("context/{}", named.name)).collect();
-    app.print(&Document::list("ContextList", &contexts, table, names, "no contexts: `lattice up` makes one")?)
+    app.print(&Document::list(
+        "ContextList",
+        &contexts,
+        table,
+        names,
+        "no contexts: `lattice up` makes one",
+    )?)
 }

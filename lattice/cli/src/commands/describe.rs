@@ -38,13 +38,16 @@ impl Describe {
         let inventories = session.client.inventories().await?;
         let name = self.name.as_str();
         let missing = |kind: &str| {
-            Failure::not_found(format!("no {kind} is called `{name}`")).help(format!("`lattice get {kind}s` lists them"))
+            Failure::not_found(format!("no {kind} is called `{name}`"))
+                .help(format!("`lattice get {kind}s` lists them"))
         };
         let document = match self.what {
             What::Hosts => {
                 let members: Vec<_> = inventories.iter().map(|inventory| inventory.summary.clone()).collect();
                 let member = resolve::member(&members, name)?;
-                let inventory = inventories.iter().find(|inventory| inventory.summary.member == member.member);
+                let inventory = inventories
+                    .iter()
+                    .find(|inventory| inventory.summary.member == member.member);
                 described("Host", format!("host/{}", member.name), &inventory)?
             }
             What::Actors => {
@@ -89,6 +92,9 @@ fn described<T: Serialize>(kind: &'static str, name: String, content: &T) -> Res
 async fn all_links(session: &Session) -> Result<Vec<LinkView>> {
     let members = session.members().await?;
     let replies = session.client.read_each(&members, &Links::default()).await;
-    let replies: Vec<_> = replies.into_iter().filter_map(|(member, reply)| Some((member, reply.ok()?))).collect();
+    let replies: Vec<_> = replies
+        .into_iter()
+        .filter_map(|(member, reply)| Some((member, reply.ok()?)))
+        .collect();
     Ok(views::gather_links(&replies))
 }

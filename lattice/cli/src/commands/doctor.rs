@@ -20,8 +20,16 @@ impl Doctor {
     pub(crate) async fn run(self, app: &App) -> Result<()> {
         let checks = doctor::examine(app).await;
         let text = checks.iter().map(describe).collect::<String>();
-        let failed = checks.iter().filter(|check| check.status == CheckStatus::Failed).count();
-        app.print(&Document::single("DoctorReport", "doctor".to_owned(), &Report { checks: &checks }, text)?)?;
+        let failed = checks
+            .iter()
+            .filter(|check| check.status == CheckStatus::Failed)
+            .count();
+        app.print(&Document::single(
+            "DoctorReport",
+            "doctor".to_owned(),
+            &Report { checks: &checks },
+            text,
+        )?)?;
         match failed {
             0 => Ok(()),
             1 => Err(Failure::failed("one check failed").into()),

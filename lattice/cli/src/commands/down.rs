@@ -25,7 +25,6 @@ pub(crate) struct Down {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Ended {
     lattice: String,
     graceful: bool,
@@ -64,8 +63,20 @@ impl Down {
         if let Some(_lock) = Lock::take(home.root())? {
             RunRecord::remove(&home.run_record())?;
         }
-        let text = if graceful { "ended" } else { "ended; some of it had to be killed" };
-        let ended = Ended { lattice: lattice.to_string(), graceful };
-        app.print(&Document::single("Lattice", format!("lattice/{lattice}"), &ended, format!("lattice {lattice} {text}"))?)
+        let text = if graceful {
+            "ended"
+        } else {
+            "ended; some of it had to be killed"
+        };
+        let ended = Ended {
+            lattice: lattice.to_string(),
+            graceful,
+        };
+        app.print(&Document::single(
+            "Lattice",
+            format!("lattice/{lattice}"),
+            &ended,
+            format!("lattice {lattice} {text}"),
+        )?)
     }
 }

@@ -85,15 +85,19 @@ impl Get {
             What::Providers => {
                 let inventories = self.inventories(session, selector).await?;
                 let mut providers = ProviderView::gather(&inventories);
-                self.only(&mut providers, "provider", |provider| provider.status.spec.name.as_str())?;
+                self.only(&mut providers, "provider", |provider| {
+                    provider.status.spec.name.as_str()
+                })?;
                 views::providers(&providers)
             }
             What::Links => {
                 let mut members = session.members().await?;
                 members.retain(|member| member.labels.matches(selector));
                 let replies = session.client.read_each(&members, &Links::default()).await;
-                let replies: Vec<_> =
-                    replies.into_iter().filter_map(|(member, reply)| Some((member, reply.ok()?))).collect();
+                let replies: Vec<_> = replies
+                    .into_iter()
+                    .filter_map(|(member, reply)| Some((member, reply.ok()?)))
+                    .collect();
                 let mut links = views::gather_links(&replies);
                 if let Some(name) = &self.name {
                     links.retain(|link| link.id == *name || link.source.as_ref().is_some_and(|s| s.name() == name));
@@ -103,11 +107,7 @@ impl Get {
         }
     }
 
-    async fn inventories(
-        &self,
-        session: &Session,
-        selector: &Labels,
-    ) -> Result<Vec<lattice_control::InventoryReply>> {
+    async fn inventories(&self, session: &Session, selector: &Labels) -> Result<Vec<lattice_control::InventoryReply>> {
         let mut inventories = session.client.inventories().await?;
         inventories.retain(|inventory| {
             let summary = &inventory.summary;

@@ -8,7 +8,8 @@ use lattice_control::{ActorInspect, ActorShape, ImportClass, InspectTarget, Link
 use lattice_core::{ActorName, Digest, Party};
 
 use crate::{
-    actor_spec, app::App,
+    actor_spec,
+    app::App,
     component,
     failure::Failure,
     session::Session,
@@ -28,7 +29,11 @@ pub(crate) struct Inspect {
 impl Inspect {
     pub(crate) async fn run(self, app: &App) -> Result<()> {
         let is_file = self.what.contains("://") || self.what.contains(['/', '.']) || Path::new(&self.what).exists();
-        let view = if is_file { self.file(app).await? } else { self.running(app).await? };
+        let view = if is_file {
+            self.file(app).await?
+        } else {
+            self.running(app).await?
+        };
         app.print(&views::inspect(&view)?)
     }
 
@@ -49,13 +54,19 @@ impl Inspect {
         })?;
         let session = Session::connect_reading(app.context()?).await?;
         let inventories = session.client.inventories().await?;
-        let place = inventories.iter().find(|inventory| inventory.actors.iter().any(|actor| *actor.name() == name));
+        let place = inventories
+            .iter()
+            .find(|inventory| inventory.actors.iter().any(|actor| *actor.name() == name));
         let Some(place) = place else {
-            return Err(Failure::not_found(format!("no actor `{name}` runs, and there is no such file"))
-                .help("`lattice get actors` lists those that run")
-                .into());
+            return Err(
+                Failure::not_found(format!("no actor `{name}` runs, and there is no such file"))
+                    .help("`lattice get actors` lists those that run")
+                    .into(),
+            );
         };
-        let question = ActorInspect { target: InspectTarget::Actor(name.clone()) };
+        let question = ActorInspect {
+            target: InspectTarget::Actor(name.clone()),
+        };
         let shape: ActorShape = session.client.read(&place.summary.member, &question).await?;
         let mut view = InspectView::of_actor(shape);
         view.add_links(&Party::Actor(name), &links(&session).await?);
@@ -67,16 +78,34 @@ impl Inspect {
 async fn links(session: &Session) -> Result<Vec<lattice_control::LinkStatus>> {
     let members = session.members().await?;
     let replies = session.client.read_each(&members, &Links::default()).await;
-    Ok(replies.into_iter().filter_map(|(_, reply)| reply.ok()).flat_map(|reply| reply.active).collect())
+    Ok(replies
+        .into_iter()
+        .filter_map(|(_, reply)| reply.ok())
+        .flat_map(|reply| reply.active)
+        .collect())
 }
 
 /// How an import is satisfied when no host is there to say.
 pub(crate) fn guess(interface: &str) -> ImportClass {
     const OF_THE_HOST: [&str; 11] = [
-        "wasi:cli/", "wasi:clocks/", "wasi:config/", "wasi:filesystem/", "wasi:http/types", "wasi:io/", "wasi:logging/",
-        "wasi:random/", "wasi:sockets/", "wasmcloud:bus/", "wasmcloud:messaging/types",
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:config/",
+        "wasi:filesystem/",
+        "wasi:http/types",
+        "wasi:io/",
+        "wasi:logging/",
+        "wasi:random/",
+        "wasi:sockets/",
+        "wasmcloud:bus/",
+        "wasmcloud:messaging/types",
     ];
-    const OF_PROVIDERS: [&str; 4] = ["wasi:blobstore/", "wasi:http/", "wasi:keyvalue/", "wasmcloud:messaging/"];
+    const OF_PROVIDERS: [&str; 4] = [
+        "wasi:blobstore/",
+        "wasi:http/",
+        "wasi:keyvalue/",
+        "wasmcloud:messaging/",
+    ];
     if OF_THE_HOST.iter().any(|known| interface.starts_with(known)) {
         ImportClass::Host
     } else if OF_PROVIDERS.iter().any(|known| interface.starts_with(known)) {

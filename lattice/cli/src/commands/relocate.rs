@@ -37,8 +37,10 @@ impl Move {
             within: app.timeout,
         };
         let narrator = Mutex::new(Narrator::new());
-        let relocated =
-            session.client.relocate(&relocate, &|who, progress| Narrator::tell(&narrator, who, &progress)).await?;
+        let relocated = session
+            .client
+            .relocate(&relocate, &|who, progress| Narrator::tell(&narrator, who, &progress))
+            .await?;
         drop(narrator);
         app.print(&views::relocated(&self.actor, &relocated)?)
     }

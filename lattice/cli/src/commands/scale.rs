@@ -51,8 +51,10 @@ impl Scale {
             drain: self.drain,
             within: app.timeout,
         };
-        let placed =
-            session.client.place(&place, &|who, progress| Narrator::tell(&narrator, who, &progress)).await?;
+        let placed = session
+            .client
+            .place(&place, &|who, progress| Narrator::tell(&narrator, who, &progress))
+            .await?;
         drop(narrator);
         app.print(&views::placed(&self.actor, &placed)?)
     }

@@ -74,21 +74,41 @@ impl Stop {
                     inventory.actors.iter().any(|actor| *actor.name() == name)
                 })
                 .await?;
-                let stop = ActorStop { actor: name.clone(), drain_ms: millis(how.drain) };
+                let stop = ActorStop {
+                    actor: name.clone(),
+                    drain_ms: millis(how.drain),
+                };
                 stop_on(app, &session, &places, &stop, how.drain, "actor", name.as_str()).await
             }
             What::Provider { name, how } => {
-                let places = places(&session, how.host.as_deref(), &format!("provider `{name}`"), |inventory| {
-                    inventory.providers.iter().any(|provider| provider.spec.name == name)
-                })
+                let places = places(
+                    &session,
+                    how.host.as_deref(),
+                    &format!("provider `{name}`"),
+                    |inventory| inventory.providers.iter().any(|provider| provider.spec.name == name),
+                )
                 .await?;
-                let stop = ProviderStop { provider: name.clone(), drain_ms: millis(how.drain) };
+                let stop = ProviderStop {
+                    provider: name.clone(),
+                    drain_ms: millis(how.drain),
+                };
                 stop_on(app, &session, &places, &stop, how.drain, "provider", name.as_str()).await
             }
             What::Host { name, drain } => {
                 let host = session.host(&name).await?;
-                let stop = HostStop { drain_ms: millis(drain) };
-                stop_on(app, &session, &[host.clone()], &stop, drain, "host", &host.name).await
+                let stop = HostStop {
+                    drain_ms: millis(drain),
+                };
+                stop_on(
+                    app,
+                    &session,
+                    std::slice::from_ref(&host),
+                    &stop,
+                    drain,
+                    "host",
+                    &host.name,
+                )
+                .await
             }
         }
     }
@@ -102,8 +122,11 @@ async fn places(
     runs: impl Fn(&InventoryReply) -> bool,
 ) -> Result<Vec<MemberSummary>> {
     let inventories = session.client.inventories().await?;
-    let mut places: Vec<MemberSummary> =
-        inventories.iter().filter(|inventory| runs(inventory)).map(|inventory| inventory.summary.clone()).collect();
+    let mut places: Vec<MemberSummary> = inventories
+        .iter()
+        .filter(|inventory| runs(inventory))
+        .map(|inventory| inventory.summary.clone())
+        .collect();
     if let Some(host) = host {
         let members: Vec<MemberSummary> = inventories.into_iter().map(|inventory| inventory.summary).collect();
         let host = resolve::member(&members, host)?.member.clone();
@@ -130,7 +153,10 @@ async fn stop_on<C: Command>(
     let mut narrator = Narrator::new();
     let mut hosts = Vec::new();
     for place in places {
-        session.client.send(place, stop, app.timeout + drain, |p| narrator.progress(&place.name, &p)).await?;
+        session
+            .client
+            .send(place, stop, app.timeout + drain, |p| narrator.progress(&place.name, &p))
+            .await?;
         hosts.push(place.name.clone());
     }
     drop(narrator);
@@ -138,7 +164,12 @@ async fn stop_on<C: Command>(
         "host" => format!("host/{name} stopped"),
         _ => format!("{kind}/{name} stopped on {}", hosts.join(", ")),
     };
-    app.print(&Document::single("Stopped", format!("{kind}/{name}"), &Stopped { hosts }, text)?)
+    app.print(&Document::single(
+        "Stopped",
+        format!("{kind}/{name}"),
+        &Stopped { hosts },
+        text,
+    )?)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -83,7 +83,10 @@ impl Up {
     /// From what was typed to what is done.
     fn plan(self, app: &App) -> Result<UpPlan> {
         let lattice = app.overrides.lattice.clone().unwrap_or_else(context::default_lattice);
-        let mut hosts = vec![HostPlan { name: self.name, labels: to_labels(self.labels)? }];
+        let mut hosts = vec![HostPlan {
+            name: self.name,
+            labels: to_labels(self.labels)?,
+        }];
         hosts.extend(self.hosts);
         for (index, host) in hosts.iter().enumerate() {
             if hosts[..index].iter().any(|other| other.name == host.name) {
@@ -113,8 +116,13 @@ impl Up {
 }
 
 fn already_running(app: &App, plan: &UpPlan) -> Result<()> {
-    note(format_args!("lattice `{}` is already running; `lattice down` ends it", plan.lattice));
-    let Some(record) = RunRecord::read(&plan.home.run_record())? else { return Ok(()) };
+    note(format_args!(
+        "lattice `{}` is already running; `lattice down` ends it",
+        plan.lattice
+    ));
+    let Some(record) = RunRecord::read(&plan.home.run_record())? else {
+        return Ok(());
+    };
     let running: Vec<&str> = record.hosts.iter().map(|host| host.name.as_str()).collect();
     let differs = plan.hosts.iter().any(|host| !running.contains(&host.name.as_str()));
     if differs && !running.is_empty() {
@@ -137,7 +145,9 @@ fn summary(record: &RunRecord) -> Result<Document> {
 /// Reads `edge` or `edge:zone=garage`.
 fn host(text: &str) -> Result<HostPlan, String> {
     let (name, labels) = text.split_once(':').unwrap_or((text, ""));
-    let name = name.parse().map_err(|error: lattice_core::ParseIdError| error.to_string())?;
+    let name = name
+        .parse()
+        .map_err(|error: lattice_core::ParseIdError| error.to_string())?;
     let labels = labels.parse().map_err(|error: LabelError| error.to_string())?;
     Ok(HostPlan { name, labels })
 }
@@ -146,7 +156,9 @@ fn host(text: &str) -> Result<HostPlan, String> {
 pub(super) fn to_labels(pairs: Vec<(String, String)>) -> Result<Labels> {
     let mut labels = Labels::new();
     for (key, value) in pairs {
-        labels.insert(&key, &value).map_err(|error| Failure::usage(error.to_string()))?;
+        labels
+            .insert(&key, &value)
+            .map_err(|error| Failure::usage(error.to_string()))?;
     }
     Ok(labels)
 }

@@ -39,7 +39,12 @@ impl Version {
         for host in &hosts {
             text.push_str(&format!("host {} {}\n", host.name, host.version));
         }
-        app.print(&Document::single("Version", format!("lattice/{client}"), &Versions { client, hosts }, text)?)
+        app.print(&Document::single(
+            "Version",
+            format!("lattice/{client}"),
+            &Versions { client, hosts },
+            text,
+        )?)
     }
 }
 
@@ -53,5 +58,11 @@ async fn hosts(app: &App) -> Vec<HostVersion> {
         Ok(Ok(hosts)) => hosts,
         _ => Vec::new(),
     };
-    hosts.into_iter().map(|host| HostVersion { name: host.name, version: host.version }).collect()
+    hosts
+        .into_iter()
+        .map(|host| HostVersion {
+            name: host.name,
+            version: host.version,
+        })
+        .collect()
 }

@@ -47,7 +47,10 @@ fn others_may_read(_: &std::path::Path) -> std::io::Result<bool> {
 
 fn nats_server() -> Check {
     match find_nats_server(std::env::var_os("LATTICE_NATS_SERVER").map(Into::into)) {
-        Ok(server) => Check::ok("nats-server", format!("{} at {}", server.version, server.path.display())),
+        Ok(server) => Check::ok(
+            "nats-server",
+            format!("{} at {}", server.version, server.path.display()),
+        ),
         Err(error) => as_warning("nats-server", &error, "only `lattice up` needs it"),
     }
 }

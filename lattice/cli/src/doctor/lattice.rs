@@ -25,12 +25,24 @@ async fn server(session: &Session) -> Check {
     let bus = session.client.bus();
     let info = bus.server_info();
     let trip = bus.round_trip(WITHIN).await;
-    let far = trip.map_or_else(|error| format!("; {error}"), |trip| format!("; {} away", format_duration(trip)));
-    let what = format!("{} at {}{far}", info.version, session.context.nats.url.as_deref().unwrap_or(&info.name));
+    let far = trip.map_or_else(
+        |error| format!("; {error}"),
+        |trip| format!("; {} µs away", trip.as_micros()),
+    );
+    let what = format!(
+        "{} at {}{far}",
+        info.version,
+        session.context.nats.url.as_deref().unwrap_or(&info.name)
+    );
     if info.is_at_least(2, 11) {
         return Check::ok("NATS", what);
     }
-    Check::failed("NATS", what, "leases need nats-server 2.11 or newer", "upgrade the NATS servers")
+    Check::failed(
+        "NATS",
+        what,
+        "leases need nats-server 2.11 or newer",
+        "upgrade the NATS servers",
+    )
 }
 
 /// The lattice's buckets, and the server's clock by way of what it stored last.
@@ -48,7 +60,10 @@ async fn state(session: &Session) -> Check {
         }
     };
     match bucket.replicas() {
-        1 => Check::ok("JetStream", "the lattice's state has one copy (a single NATS server, or one was asked for)"),
+        1 => Check::ok(
+            "JetStream",
+            "the lattice's state has one copy (a single NATS server, or one was asked for)",
+        ),
         copies => Check::ok("JetStream", format!("the lattice's state has {copies} copies")),
     }
 }
@@ -67,7 +82,9 @@ async fn trust(session: &Session) -> Check {
         Err(error) => return failed("trust", &error),
     };
     let serial = trust.serial().unwrap_or_default();
-    let Some(ends) = trust.expires_at() else { return Check::ok("trust", format!("bundle {serial}")) };
+    let Some(ends) = trust.expires_at() else {
+        return Check::ok("trust", format!("bundle {serial}"));
+    };
     let what = format!("bundle {serial}, until {ends}");
     if ends < now() {
         let fix = "an operator must sign another; `lattice up` does so when it starts";
@@ -107,9 +124,21 @@ async fn members(session: &Session, checks: &mut Vec<Check>) {
 /// Compares our clock with the server's: tokens live by the clock.
 async fn clock(session: &Session) -> Check {
     let lattice = &session.context.lattice;
-    let bucket = match session.client.bus().bucket(lattice_control::trust_bucket(lattice)).await {
+    let bucket = match session
+        .client
+        .bus()
+        .bucket(lattice_control::trust_bucket(lattice))
+        .await
+    {
         Ok(bucket) => bucket,
-        Err(error) => return Check::failed("clock", error.to_string(), "it could not be compared", "see JetStream above"),
+        Err(error) => {
+            return Check::failed(
+                "clock",
+                error.to_string(),
+                "it could not be compared",
+                "see JetStream above",
+            );
+        }
     };
     match bucket.last(TRUST_BUNDLE_KEY).await {
         // A stored time can only be in the past: one in our future means that we are behind.
@@ -127,6 +156,11 @@ async fn clock(session: &Session) -> Check {
             Check::ok("clock", "not behind the NATS server's")
         }
         Ok(None) => Check::ok("clock", "nothing to compare it with yet"),
-        Err(error) => Check::failed("clock", error.to_string(), "it could not be compared", "see JetStream above"),
+        Err(error) => Check::failed(
+            "clock",
+            error.to_string(),
+            "it could not be compared",
+            "see JetStream above",
+        ),
     }
 }

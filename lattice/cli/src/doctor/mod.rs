@@ -28,6 +28,13 @@ pub(crate) async fn examine(app: &App) -> Vec<Check> {
 /// An error as a check that failed.
 fn failed(name: &str, error: &anyhow::Error) -> Check {
     let failure = crate::failure::describe(error);
-    let why = failure.why.unwrap_or_else(|| "nothing behind it can be examined".to_owned());
-    Check::failed(name, failure.what, why, failure.help.unwrap_or_else(|| "see `lattice -v doctor`".to_owned()))
+    let why = failure
+        .why
+        .unwrap_or_else(|| "nothing behind it can be examined".to_owned());
+    Check::failed(
+        name,
+        failure.what,
+        why,
+        failure.help.unwrap_or_else(|| "see `lattice -v doctor`".to_owned()),
+    )
 }

@@ -64,7 +64,12 @@ impl Document {
         names: Vec<String>,
         when_empty: &'static str,
     ) -> Result<Self> {
-        Ok(Self { kind, content: json!({ "items": items }), text: Text::Table(table, when_empty), names })
+        Ok(Self {
+            kind,
+            content: json!({ "items": items }),
+            text: Text::Table(table, when_empty),
+            names,
+        })
     }
 
     /// Builds a single thing, or the outcome of an action on it.
@@ -73,7 +78,12 @@ impl Document {
             Value::Object(fields) => Value::Object(fields),
             other => json!({ "value": other }),
         };
-        Ok(Self { kind, content, text: Text::Plain(text), names: vec![name] })
+        Ok(Self {
+            kind,
+            content,
+            text: Text::Plain(text),
+            names: vec![name],
+        })
     }
 
     /// Lays it out in a format. Ends with a newline unless there is nothing to say.

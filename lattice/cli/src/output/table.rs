@@ -13,7 +13,10 @@ pub(crate) struct Column {
 impl Column {
     /// A column that is always shown.
     pub(crate) const fn always(title: &'static str) -> Self {
-        Self { title, wide_only: false }
+        Self {
+            title,
+            wide_only: false,
+        }
     }
 
     /// A column of `-o wide`.
@@ -32,7 +35,10 @@ pub(crate) struct Table {
 impl Table {
     /// Builds a table without rows.
     pub(crate) fn new(columns: &'static [Column]) -> Self {
-        Self { columns, rows: Vec::new() }
+        Self {
+            columns,
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row: one cell per column, wide ones included.
@@ -48,14 +54,23 @@ impl Table {
 
     /// Lays it out.
     pub(crate) fn render(&self, wide: bool) -> String {
-        let shown: Vec<usize> = (0..self.columns.len()).filter(|&i| wide || !self.columns[i].wide_only).collect();
-        let titles = self.columns.iter().map(|column| column.title.to_owned()).collect::<Vec<_>>();
+        let shown: Vec<usize> = (0..self.columns.len())
+            .filter(|&i| wide || !self.columns[i].wide_only)
+            .collect();
+        let titles = self
+            .columns
+            .iter()
+            .map(|column| column.title.to_owned())
+            .collect::<Vec<_>>();
         let lines = || std::iter::once(&titles).chain(&self.rows);
         let width = |i: usize| lines().map(|row| row[i].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = shown.iter().map(|&i| width(i)).collect();
         let mut text = String::new();
         for row in lines() {
-            let cells = shown.iter().zip(&widths).map(|(&i, &width)| format!("{:width$}{GAP}", row[i]));
+            let cells = shown
+                .iter()
+                .zip(&widths)
+                .map(|(&i, &width)| format!("{:width$}{GAP}", row[i]));
             text.push_str(cells.collect::<String>().trim_end());
             text.push('\n');
         }
@@ -82,7 +97,13 @@ mod tests {
         let mut table = Table::new(COLUMNS);
         table.row(["a".into(), "N1".into(), "ready".into()]);
         table.row(["longer".into(), String::new(), "x\u{1b}[31m\ny".into()]);
-        assert_eq!(table.render(false), "NAME     STATE\na        ready\nlonger   x [31m y\n");
-        assert_eq!(table.render(true), "NAME     ID   STATE\na        N1   ready\nlonger   -    x [31m y\n");
+        assert_eq!(
+            table.render(false),
+            "NAME     STATE\na        ready\nlonger   x [31m y\n"
+        );
+        assert_eq!(
+            table.render(true),
+            "NAME     ID   STATE\na        N1   ready\nlonger   -    x [31m y\n"
+        );
     }
 }

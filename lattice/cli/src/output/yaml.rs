@@ -144,7 +144,23 @@ replicas: 3
 
     #[test]
     fn quotes_what_a_reader_could_take_for_something_else() {
-        for tricky in ["", "no", "1e3", "0x1f", "2026-11-22", "a: b", "#x", "~", "- a", "null", "a\nb", "é", " a", "*a", "a "] {
+        for tricky in [
+            "",
+            "no",
+            "1e3",
+            "0x1f",
+            "2026-11-22",
+            "a: b",
+            "#x",
+            "~",
+            "- a",
+            "null",
+            "a\nb",
+            "é",
+            " a",
+            "*a",
+            "a ",
+        ] {
             let yaml = to_yaml(&json!({ "k": tricky }));
             assert!(yaml.starts_with("k: \""), "{tricky:?} became {yaml}");
         }

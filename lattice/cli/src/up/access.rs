@@ -60,9 +60,12 @@ pub(crate) fn select(plan: &UpPlan, context: &ContextFile) -> Result<()> {
 pub(crate) fn check_replaceable(plan: &UpPlan) -> Result<()> {
     let exists = context::names(&plan.state)?.contains(&plan.context);
     if exists && !context::load(&plan.state, &plan.context)?.made_by_up {
-        return Err(Failure::failed(format!("the context `{}` is not of `lattice up`'s making", plan.context))
-            .help("choose another name with --context, or remove that one")
-            .into());
+        return Err(Failure::failed(format!(
+            "the context `{}` is not of `lattice up`'s making",
+            plan.context
+        ))
+        .help("choose another name with --context, or remove that one")
+        .into());
     }
     Ok(())
 }

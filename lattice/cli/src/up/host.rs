@@ -58,9 +58,20 @@ impl PreparedHost {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LATTICE_")) {
             command.env_remove(name);
         }
-        command.args(["--lattice", plan.lattice.as_str(), "--nats-url", url, "--name", &self.name]);
+        command.args([
+            "--lattice",
+            plan.lattice.as_str(),
+            "--nats-url",
+            url,
+            "--name",
+            &self.name,
+        ]);
         command.args(["--operator", self.operator.as_str()]);
-        command.arg("--nats-creds").arg(&self.creds).arg("--data-dir").arg(&self.folder);
+        command
+            .arg("--nats-creds")
+            .arg(&self.creds)
+            .arg("--data-dir")
+            .arg(&self.folder);
         command.arg("--trust-bundle").arg(&self.bundle);
         command.args(["--grace", &format!("{}ms", plan.grace.as_millis().max(1))]);
         for (key, value) in self.labels.iter() {

@@ -55,7 +55,10 @@ fn parse_stat(stat: &str) -> Option<String> {
 
 #[cfg(not(target_os = "linux"))]
 fn start_time(pid: u32) -> Option<String> {
-    let output = std::process::Command::new("ps").args(["-o", "lstart=", "-p", &pid.to_string()]).output().ok()?;
+    let output = std::process::Command::new("ps")
+        .args(["-o", "lstart=", "-p", &pid.to_string()])
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -69,7 +72,10 @@ mod tests {
     fn knows_this_process_and_not_a_stranger_of_the_same_number() {
         let me = ProcessIdentity::of(std::process::id()).expect("this process runs");
         assert!(me.is_alive());
-        let stranger = ProcessIdentity { started: "1".into(), ..me };
+        let stranger = ProcessIdentity {
+            started: "1".into(),
+            ..me
+        };
         assert!(!stranger.is_alive());
     }
 

@@ -107,7 +107,11 @@ where
             return true;
         }
         if !what.settled.load(Ordering::Relaxed) {
-            lose(&tell, Failure::failed(format!("{} ended while starting ({})", what.name, ended.how)).because(last_words(&ended)));
+            lose(
+                &tell,
+                Failure::failed(format!("{} ended while starting ({})", what.name, ended.how))
+                    .because(last_words(&ended)),
+            );
             stop.cancelled().await;
             return true;
         }
@@ -117,12 +121,18 @@ where
             ends.pop_front();
         }
         if ends.len() >= ENDS_MAX {
-            lose(&tell, Failure::failed(format!("{} keeps ending ({})", what.name, ended.how)).because(last_words(&ended)));
+            lose(
+                &tell,
+                Failure::failed(format!("{} keeps ending ({})", what.name, ended.how)).because(last_words(&ended)),
+            );
             stop.cancelled().await;
             return true;
         }
         let pause = PAUSE * 2u32.pow(u32::try_from(ends.len()).unwrap_or(1) - 1);
-        warn(format_args!("{} ended by itself ({}); starting it again", what.name, ended.how));
+        warn(format_args!(
+            "{} ended by itself ({}); starting it again",
+            what.name, ended.how
+        ));
         tokio::select! {
             () = stop.cancelled() => return true,
             () = tokio::time::sleep(pause) => {}
@@ -130,7 +140,10 @@ where
         child = match ChildProcess::spawn(&what.name, (what.command)()) {
             Ok(child) => child,
             Err(error) => {
-                lose(&tell, Failure::failed(format!("{} cannot be started again", what.name)).because(format!("{error:#}")));
+                lose(
+                    &tell,
+                    Failure::failed(format!("{} cannot be started again", what.name)).because(format!("{error:#}")),
+                );
                 stop.cancelled().await;
                 return true;
             }

@@ -44,7 +44,11 @@ pub(crate) async fn end(process: &ProcessIdentity, grace: Duration) -> Ending {
         return Ending::Graceful;
     }
     process.signal(Signal::KILL);
-    if has_ended(process, AFTER_KILL).await { Ending::Killed } else { Ending::Stuck }
+    if has_ended(process, AFTER_KILL).await {
+        Ending::Killed
+    } else {
+        Ending::Stuck
+    }
 }
 
 /// Waits for a process to end.

@@ -59,15 +59,23 @@ impl NatsFolder {
     /// The command that starts the server. `None` takes a free port.
     pub(crate) fn command(&self, server: &NatsServer, listen: &str, port: Option<u16>) -> Command {
         let mut command = Command::new(&server.path);
-        command.arg("--config").arg(self.config()).arg("--ports_file_dir").arg(self.ports());
-        command.args(["--addr", listen, "--port"]).arg(port.map_or_else(|| "-1".to_owned(), |port| port.to_string()));
+        command
+            .arg("--config")
+            .arg(self.config())
+            .arg("--ports_file_dir")
+            .arg(self.ports());
+        command
+            .args(["--addr", listen, "--port"])
+            .arg(port.map_or_else(|| "-1".to_owned(), |port| port.to_string()));
         command
     }
 
     /// Where the server listens, once it has said so.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         let files = std::fs::read_dir(self.ports()).ok()?;
-        let ports = files.flatten().find(|file| file.path().extension().is_some_and(|ext| ext == "ports"))?;
+        let ports = files
+            .flatten()
+            .find(|file| file.path().extension().is_some_and(|ext| ext == "ports"))?;
         parse_ports(&std::fs::read_to_string(ports.path()).ok()?)
     }
 }
@@ -89,7 +97,10 @@ fn parse_ports(text: &str) -> Option<SocketAddr> {
         nats: Vec<String>,
     }
     let ports: Ports = serde_json::from_str(text).ok()?;
-    ports.nats.iter().find_map(|url| url.strip_prefix("nats://")?.parse().ok())
+    ports
+        .nats
+        .iter()
+        .find_map(|url| url.strip_prefix("nats://")?.parse().ok())
 }
 
 #[cfg(test)]
@@ -101,10 +112,21 @@ mod tests {
         let account = || nkeys::KeyPair::new_account().public_key().parse().expect("an account");
         let (system_account, app): (_, lattice_core::AccountId) = (account(), account());
         let accounts = vec![(app.clone(), "a.b.c".into())];
-        let trust = ServerTrust { operator_token: "op.to.ken".into(), system_account, accounts };
-        let text = config(&"shop".parse().expect("a lattice id"), Path::new("/x y/\"store"), &trust);
+        let trust = ServerTrust {
+            operator_token: "op.to.ken".into(),
+            system_account,
+            accounts,
+        };
+        let text = config(
+            &"shop".parse().expect("a lattice id"),
+            Path::new("/x y/\"store"),
+            &trust,
+        );
         assert!(text.starts_with("server_name: lattice-shop\n"));
-        assert!(text.contains("store_dir: \"/x y/\\\"store\"\n  sync_interval: always\n"), "{text}");
+        assert!(
+            text.contains("store_dir: \"/x y/\\\"store\"\n  sync_interval: always\n"),
+            "{text}"
+        );
         assert!(text.contains("operator: op.to.ken") && text.contains(&format!("{app}: a.b.c")));
     }
 

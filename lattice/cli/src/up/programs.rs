@@ -58,7 +58,12 @@ fn candidates(program: &str) -> Vec<PathBuf> {
     if let Ok(me) = std::env::current_exe() {
         let folder = me.parent().map(Path::to_path_buf).unwrap_or_default();
         // `target/debug/lattice` in a checkout: `.tools/bin` is some folders up.
-        found.extend(folder.ancestors().map(|above| above.join(".tools/bin").join(program)).filter(|path| path.is_file()));
+        found.extend(
+            folder
+                .ancestors()
+                .map(|above| above.join(".tools/bin").join(program))
+                .filter(|path| path.is_file()),
+        );
         found.push(folder.join(program));
     }
     found.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).map(|dir| dir.join(program)));
@@ -66,15 +71,27 @@ fn candidates(program: &str) -> Vec<PathBuf> {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn version_of(path: &Path) -> Result<String> {
-    let output = std::process::Command::new(path).arg("--version").output().map_err(|error| {
-        Failure::failed(format!("cannot run {}", path.display())).because(error).help("is it built for this machine?")
-    })?;
+    let output = std::process::Command::new(path)
+        .arg("--version")
+        .output()
+        .map_err(|error| {
+            Failure::failed(format!("cannot run {}", path.display()))
+                .because(error)
+                .help("is it built for this machine?")
+        })?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let version = text.split_whitespace().map(|word| word.trim_start_matches('v')).find(|word| parse(word).is_some());
+    let version = text
+        .split_whitespace()
+        .map(|word| word.trim_start_matches('v'))
+        .find(|word| parse(word).is_some());
     Ok(version.unwrap_or("of an unknown version").to_owned())
 }
 

@@ -11,7 +11,6 @@ use crate::files::{self, Privacy};
 
 /// The processes of one `lattice up`.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct RunRecord {
     /// Which lattice.
     pub(crate) lattice: LatticeId,
@@ -42,7 +41,6 @@ pub(crate) enum Phase {
 
 /// The NATS server's process.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct NatsRun {
     pub(crate) process: ProcessIdentity,
     pub(crate) url: String,
@@ -51,7 +49,6 @@ pub(crate) struct NatsRun {
 
 /// A host's process.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct HostRun {
     pub(crate) process: ProcessIdentity,
     pub(crate) name: String,
@@ -86,7 +83,10 @@ impl RunRecord {
 
     /// The children, those first that must end first: hosts say good-bye over NATS.
     pub(crate) fn children(&self) -> impl Iterator<Item = (String, &ProcessIdentity)> {
-        let hosts = self.hosts.iter().map(|host| (format!("host {}", host.name), &host.process));
+        let hosts = self
+            .hosts
+            .iter()
+            .map(|host| (format!("host {}", host.name), &host.process));
         hosts.chain(self.nats.iter().map(|nats| ("nats-server".to_owned(), &nats.process)))
     }
 }

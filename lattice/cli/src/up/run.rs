@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    keeper::{Kept, Keeper},
+    keeper::{Keeper, Kept},
     leftovers::{self, Ending},
     plan::UpPlan,
     record::{Phase, RunRecord},
@@ -100,7 +100,10 @@ async fn end(plan: &UpPlan, mut started: Started, interrupt: &mut tokio::signal:
     started.record.write(&plan.home.run_record())?;
     let hosts = started.hosts.drain(..).map(Keeper::stop);
     let stopping = async {
-        let hosts_in_time = futures::future::join_all(hosts).await.into_iter().all(|in_time| in_time);
+        let hosts_in_time = futures::future::join_all(hosts)
+            .await
+            .into_iter()
+            .all(|in_time| in_time);
         let nats_in_time = match started.nats.take() {
             Some(nats) => nats.stop().await,
             None => true,
@@ -123,11 +126,15 @@ async fn end(plan: &UpPlan, mut started: Started, interrupt: &mut tokio::signal:
 
 /// Ends what a `lattice up` that was killed left running: it would hold the ports and the store.
 async fn clean_up_after_a_crash(plan: &UpPlan) -> Result<()> {
-    let Some(old) = RunRecord::read(&plan.home.run_record())? else { return Ok(()) };
+    let Some(old) = RunRecord::read(&plan.home.run_record())? else {
+        return Ok(());
+    };
     for (name, ending) in leftovers::end_all(&old, plan.grace).await {
         match ending {
             Ending::Gone => {}
-            Ending::Graceful | Ending::Killed => note(format_args!("ended {name}, left behind by an earlier `lattice up`")),
+            Ending::Graceful | Ending::Killed => {
+                note(format_args!("ended {name}, left behind by an earlier `lattice up`"));
+            }
             Ending::Stuck => {
                 anyhow::bail!("{name}, left behind by an earlier `lattice up`, cannot be ended");
             }

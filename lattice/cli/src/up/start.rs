@@ -67,7 +67,13 @@ impl Started {
         };
         let record_file = plan.home.run_record();
         record.write(&record_file)?;
-        Ok(Self { record, nats: None, hosts: Vec::new(), settled: Arc::default(), record_file })
+        Ok(Self {
+            record,
+            nats: None,
+            hosts: Vec::new(),
+            settled: Arc::default(),
+            record_file,
+        })
     }
 
     /// Writes down that a child runs as another process now.
@@ -98,7 +104,10 @@ pub(crate) async fn start(plan: &UpPlan, started: &mut Started, tell: &mpsc::Unb
     let host_program = programs::find_host(plan.host_program.clone())?;
     let (root, origin) = TrustRoot::load_or_create(&plan.home.trust(), &plan.lattice, now())?;
     if origin == Origin::Made {
-        note(format_args!("made a development trust root in {}", plan.home.trust().display()));
+        note(format_args!(
+            "made a development trust root in {}",
+            plan.home.trust().display()
+        ));
     }
     let address = start_nats(plan, &root, started, tell).await?;
     let url = format!("nats://{address}");
@@ -122,7 +131,12 @@ pub(crate) async fn start(plan: &UpPlan, started: &mut Started, tell: &mpsc::Unb
         let (keeper, process) = Keeper::start(keep, tell.clone())?;
         started.hosts.push(keeper);
         members.push(id.clone());
-        started.record.hosts.push(HostRun { process, name: host_plan.name.to_string(), id, ended: false });
+        started.record.hosts.push(HostRun {
+            process,
+            name: host_plan.name.to_string(),
+            id,
+            ended: false,
+        });
         started.write()?;
     }
     let wanted: Vec<_> = members.iter().map(Into::into).collect();
@@ -166,7 +180,11 @@ async fn start_nats(
 
     let url = format!("nats://{address}");
     note(format_args!("nats-server {} listens on {url}", server.version));
-    started.record.nats = Some(NatsRun { process, url, version: server.version });
+    started.record.nats = Some(NatsRun {
+        process,
+        url,
+        version: server.version,
+    });
     started.write()?;
     Ok(address)
 }

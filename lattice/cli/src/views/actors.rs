@@ -60,14 +60,25 @@ impl ActorView {
                 });
             }
         }
-        by_name.into_iter().map(|(name, hosts)| Self::over(name, hosts)).collect()
+        by_name
+            .into_iter()
+            .map(|(name, hosts)| Self::over(name, hosts))
+            .collect()
     }
 
     fn over(name: ActorName, mut hosts: Vec<ActorOnHost>) -> Self {
         hosts.sort_by(|a, b| (&a.host, &a.member).cmp(&(&b.host, &b.member)));
-        let state = hosts.iter().map(|on| on.status.state).find(|state| *state != ActorState::Ready);
+        let state = hosts
+            .iter()
+            .map(|on| on.status.state)
+            .find(|state| *state != ActorState::Ready);
         let replicas = hosts.iter().map(|on| on.status.replicas).sum();
-        Self { name, state: state.unwrap_or(ActorState::Ready), replicas, hosts }
+        Self {
+            name,
+            state: state.unwrap_or(ActorState::Ready),
+            replicas,
+            hosts,
+        }
     }
 
     /// `cloud×2, edge`.
@@ -101,9 +112,18 @@ pub(crate) fn actors(views: &[ActorView]) -> Result<Document> {
             sum(|status| status.in_flight),
             sum(|status| status.served),
             sum(|status| status.failed),
-            view.hosts.first().map(|on| on.status.spec.image.clone()).unwrap_or_default(),
+            view.hosts
+                .first()
+                .map(|on| on.status.spec.image.clone())
+                .unwrap_or_default(),
         ]);
     }
     let names = views.iter().map(|view| format!("actor/{}", view.name)).collect();
-    Document::list("ActorList", views, table, names, "no actors: start one with `lattice start actor NAME FILE`")
+    Document::list(
+        "ActorList",
+        views,
+        table,
+        names,
+        "no actors: start one with `lattice start actor NAME FILE`",
+    )
 }

@@ -41,7 +41,11 @@ fn summary(seed: u8, name: &str, labels: &str) -> MemberSummary {
 
 fn status(name: &str, replicas: u32, state: ActorState) -> ActorStatus {
     ActorStatus {
-        spec: ActorSpec::new(name.parse().expect("a name"), Digest::of(name.as_bytes()), format!("file:///{name}.wasm")),
+        spec: ActorSpec::new(
+            name.parse().expect("a name"),
+            Digest::of(name.as_bytes()),
+            format!("file:///{name}.wasm"),
+        ),
         state,
         replicas,
         in_flight: 1,
@@ -53,7 +57,12 @@ fn status(name: &str, replicas: u32, state: ActorState) -> ActorStatus {
 }
 
 fn inventories() -> Vec<InventoryReply> {
-    let inventory = |summary, actors, providers| InventoryReply { summary, actors, providers, facts: Default::default() };
+    let inventory = |summary, actors, providers| InventoryReply {
+        summary,
+        actors,
+        providers,
+        facts: Default::default(),
+    };
     let http = ProviderStatus {
         spec: ProviderSpec::new("http".parse().expect("a name"), "http-server".parse().expect("a kind")),
         state: ProviderState::Ready,
@@ -71,10 +80,17 @@ fn inventories() -> Vec<InventoryReply> {
     vec![
         inventory(
             summary(1, "cloud", "zone=eu,arch=x86_64"),
-            vec![status("hello", 2, ActorState::Ready), status("counter", 1, ActorState::Ready)],
+            vec![
+                status("hello", 2, ActorState::Ready),
+                status("counter", 1, ActorState::Ready),
+            ],
             vec![http],
         ),
-        inventory(summary(2, "edge", ""), vec![status("hello", 1, ActorState::Draining)], vec![kv]),
+        inventory(
+            summary(2, "edge", ""),
+            vec![status("hello", 1, ActorState::Draining)],
+            vec![kv],
+        ),
     ]
 }
 
@@ -120,11 +136,19 @@ fn link_replies() -> Vec<(MemberSummary, LinksReply)> {
         message: "the token cannot be read: it has no signature".to_owned(),
         ..refused.clone()
     };
-    let reply = |active, refused| LinksReply { active, refused, high_water: None, trust_serial: 1 };
+    let reply = |active, refused| LinksReply {
+        active,
+        refused,
+        high_water: None,
+        trust_serial: 1,
+    };
     vec![
         (
             summary(1, "cloud", ""),
-            reply(vec![everywhere.clone(), newer, hampered], vec![refused.clone(), garbage]),
+            reply(
+                vec![everywhere.clone(), newer, hampered],
+                vec![refused.clone(), garbage],
+            ),
         ),
         (summary(2, "edge", ""), reply(vec![everywhere, older], vec![refused])),
     ]
@@ -145,7 +169,10 @@ fn check(name: &str, document: &Document) {
             std::fs::write(&path, &text).expect("the golden files can be written");
         }
         let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(text, expected, "{path} differs; if that is intended, run with UPDATE_GOLDEN=1");
+        assert_eq!(
+            text, expected,
+            "{path} differs; if that is intended, run with UPDATE_GOLDEN=1"
+        );
     }
 }
 
@@ -153,7 +180,11 @@ fn check(name: &str, document: &Document) {
 fn hosts_are_listed() {
     let mut provider = summary(3, "redis", "");
     provider.kind = MemberKind::Provider;
-    let members = [provider, summary(2, "edge", ""), summary(1, "cloud", "zone=eu,arch=x86_64")];
+    let members = [
+        provider,
+        summary(2, "edge", ""),
+        summary(1, "cloud", "zone=eu,arch=x86_64"),
+    ];
     check("hosts", &hosts(&members, NOW).expect("renders"));
 }
 
@@ -164,7 +195,10 @@ fn actors_are_listed() {
 
 #[test]
 fn providers_are_listed() {
-    check("providers", &providers(&ProviderView::gather(&inventories())).expect("renders"));
+    check(
+        "providers",
+        &providers(&ProviderView::gather(&inventories())).expect("renders"),
+    );
 }
 
 #[test]
@@ -174,12 +208,23 @@ fn links_are_listed_with_what_every_member_makes_of_them() {
 
 #[test]
 fn outcomes_are_told() {
-    let placement = |host: &str, seed, replicas| Placement { host: host.to_owned(), member: member(seed), replicas };
+    let placement = |host: &str, seed, replicas| Placement {
+        host: host.to_owned(),
+        member: member(seed),
+        replicas,
+    };
     let actor = "hello".parse().expect("a name");
-    let outcome = Placed { placements: vec![placement("cloud", 1, 2), placement("edge", 2, 1)], changed: true };
+    let outcome = Placed {
+        placements: vec![placement("cloud", 1, 2), placement("edge", 2, 1)],
+        changed: true,
+    };
     check("placed", &placed(&actor, &outcome).expect("renders"));
-    let outcome =
-        Relocated { from: placement("cloud", 1, 2), to: placement("edge", 2, 2), cancelled: 1, took_ms: 812 };
+    let outcome = Relocated {
+        from: placement("cloud", 1, 2),
+        to: placement("edge", 2, 2),
+        cancelled: 1,
+        took_ms: 812,
+    };
     check("moved", &relocated(&actor, &outcome).expect("renders"));
 }
 

@@ -40,7 +40,15 @@ pub(crate) fn hosts(members: &[MemberSummary], now: UnixSeconds) -> Result<Docum
         ]);
     }
     let names = members.iter().map(|member| format!("host/{}", member.name)).collect();
-    Document::list("HostList", &members, table, names, "no hosts: start one with `lattice up`, or join one with `lattice-host`")
+    // No secret, but a screenful, and of use only to those who verify it.
+    members.iter_mut().for_each(|member| member.token.clear());
+    Document::list(
+        "HostList",
+        &members,
+        table,
+        names,
+        "no hosts: start one with `lattice up`, or join one with `lattice-host`",
+    )
 }
 
 /// A wire enum's own word for itself.

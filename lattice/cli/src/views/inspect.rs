@@ -42,13 +42,26 @@ struct Link {
 impl InspectView {
     /// A component's file, of which no host has said anything.
     pub(crate) fn of_file(digest: Digest, world: World) -> Self {
-        let import = |item: Item| Import { class: guess(&item.name), item, links: Vec::new(), problem: None };
-        Self { digest, imports: world.imports.into_iter().map(import).collect(), exports: world.exports, source: None }
+        let import = |item: Item| Import {
+            class: guess(&item.name),
+            item,
+            links: Vec::new(),
+            problem: None,
+        };
+        Self {
+            digest,
+            imports: world.imports.into_iter().map(import).collect(),
+            exports: world.exports,
+            source: None,
+        }
     }
 
     /// A running actor, as its host sees it.
     pub(crate) fn of_actor(shape: ActorShape) -> Self {
-        let item = |shape: InterfaceShape| Item { name: shape.interface.to_string(), functions: shape.functions };
+        let item = |shape: InterfaceShape| Item {
+            name: shape.interface.to_string(),
+            functions: shape.functions,
+        };
         let import = |shape: InterfaceShape| Import {
             class: shape.class.unwrap_or(ImportClass::Unknown),
             problem: shape.problem.clone(),
@@ -67,10 +80,21 @@ impl InspectView {
     pub(crate) fn add_links(&mut self, source: &Party, links: &[LinkStatus]) {
         self.source = Some(source.clone());
         for import in &mut self.imports {
-            let Ok(interface) = import.item.name.parse::<VersionedInterface>() else { continue };
-            let covering = links.iter().filter(|link| link.source == *source && link.interface.covers(&interface.id));
-            import.links = covering.map(|link| Link { label: link.label.to_string(), target: link.target.clone() }).collect();
-            import.links.sort_by(|a, b| (&a.label, &a.target).cmp(&(&b.label, &b.target)));
+            let Ok(interface) = import.item.name.parse::<VersionedInterface>() else {
+                continue;
+            };
+            let covering = links
+                .iter()
+                .filter(|link| link.source == *source && link.interface.covers(&interface.id));
+            import.links = covering
+                .map(|link| Link {
+                    label: link.label.to_string(),
+                    target: link.target.clone(),
+                })
+                .collect();
+            import
+                .links
+                .sort_by(|a, b| (&a.label, &a.target).cmp(&(&b.label, &b.target)));
             import.links.dedup();
         }
     }

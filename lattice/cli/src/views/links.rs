@@ -25,7 +25,6 @@ const COLUMNS: &[Column] = &[
 
 /// A link as the members hold it, or a token that some refused.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct LinkView {
     /// Its id; for a refused token, what it claims to be.
     pub(crate) id: String,
@@ -73,8 +72,14 @@ pub(crate) fn gather(replies: &[(MemberSummary, LinksReply)]) -> Vec<LinkView> {
             by_id.entry(&link.id).or_default().push((&member.name, link));
         }
         for refused in &reply.refused {
-            let id = refused.claimed.clone().unwrap_or_else(|| format!("key {}", refused.key));
-            refusals.entry((id, &refused.code)).or_default().push((&member.name, refused));
+            let id = refused
+                .claimed
+                .clone()
+                .unwrap_or_else(|| format!("key {}", refused.key));
+            refusals
+                .entry((id, &refused.code))
+                .or_default()
+                .push((&member.name, refused));
         }
     }
     let everybody: Vec<&str> = replies.iter().map(|(member, _)| member.name.as_str()).collect();
@@ -86,12 +91,21 @@ pub(crate) fn gather(replies: &[(MemberSummary, LinksReply)]) -> Vec<LinkView> {
 fn active(id: &LinkId, held: &[(&str, &LinkStatus)], everybody: &[&str]) -> Option<LinkView> {
     let newest = held.iter().map(|(_, link)| *link).max_by_key(|link| link.generation)?;
     let is_newest = |link: &LinkStatus| link.generation == newest.generation;
-    let members: Vec<String> =
-        held.iter().filter(|(_, link)| is_newest(link)).map(|(member, _)| (*member).to_owned()).collect();
-    let behind: Vec<String> =
-        everybody.iter().filter(|member| !members.iter().any(|m| m == *member)).map(|&m| m.to_owned()).collect();
+    let members: Vec<String> = held
+        .iter()
+        .filter(|(_, link)| is_newest(link))
+        .map(|(member, _)| (*member).to_owned())
+        .collect();
+    let behind: Vec<String> = everybody
+        .iter()
+        .filter(|member| !members.iter().any(|m| m == *member))
+        .map(|&m| m.to_owned())
+        .collect();
     let problem = |(member, link): &(&str, &LinkStatus)| {
-        link.problem.as_ref().filter(|_| is_newest(link)).map(|problem| format!("{member}: {problem}"))
+        link.problem
+            .as_ref()
+            .filter(|_| is_newest(link))
+            .map(|problem| format!("{member}: {problem}"))
     };
     let reasons: Vec<String> = held.iter().filter_map(problem).collect();
     let state = match (reasons.is_empty(), behind.is_empty()) {
@@ -126,7 +140,10 @@ fn refused(id: String, code: &str, by: &[(&str, &RefusedLink)]) -> LinkView {
         link: None,
         members: by.iter().map(|(member, _)| (*member).to_owned()).collect(),
         behind: Vec::new(),
-        reasons: messages.into_iter().map(|message| format!("{code}: {message}")).collect(),
+        reasons: messages
+            .into_iter()
+            .map(|message| format!("{code}: {message}"))
+            .collect(),
     }
 }
 
@@ -137,7 +154,12 @@ pub(crate) fn links(views: &[LinkView], now: UnixSeconds) -> Result<Document> {
         let link = view.link.as_ref();
         let text = |value: Option<String>| value.unwrap_or_default();
         table.row([
-            text(view.source.as_ref().map(ToString::to_string).or_else(|| Some(view.id.clone()))),
+            text(
+                view.source
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .or_else(|| Some(view.id.clone())),
+            ),
             text(view.interface.as_ref().map(ToString::to_string)),
             text(view.label.as_ref().map(ToString::to_string)),
             text(link.map(|link| link.target.to_string())),
@@ -149,8 +171,18 @@ pub(crate) fn links(views: &[LinkView], now: UnixSeconds) -> Result<Document> {
             reason(view),
         ]);
     }
-    let names = views.iter().filter(|view| view.link.is_some()).map(|view| format!("link/{}", view.id)).collect();
-    Document::list("LinkList", views, table, names, "no links: make one with `lattice link put SOURCE INTERFACE TARGET`")
+    let names = views
+        .iter()
+        .filter(|view| view.link.is_some())
+        .map(|view| format!("link/{}", view.id))
+        .collect();
+    Document::list(
+        "LinkList",
+        views,
+        table,
+        names,
+        "no links: make one with `lattice link put SOURCE INTERFACE TARGET`",
+    )
 }
 
 fn state(view: &LinkView) -> String {

@@ -23,7 +23,11 @@ pub(crate) use providers::{ProviderView, providers};
 /// How long ago something was, as people say it.
 fn age(since: UnixSeconds, now: UnixSeconds) -> String {
     let age = now.since(since);
-    if age < Duration::from_secs(1) { "0s".to_owned() } else { lattice_core::text::format_duration(age) }
+    if age < Duration::from_secs(1) {
+        "0s".to_owned()
+    } else {
+        lattice_core::text::format_duration(age)
+    }
 }
 
 /// How long something still is, as people say it.

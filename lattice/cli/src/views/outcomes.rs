@@ -21,7 +21,16 @@ pub(crate) fn placed(actor: &ActorName, placed: &Placed) -> Result<Document> {
         [] => format!("actor/{actor} runs nowhere"),
         placements => format!("actor/{actor} serves with {}: {}", count(replicas), list(placements)),
     };
-    Document::single("Actor", format!("actor/{actor}"), &Outcome { actor, replicas, placed }, text)
+    Document::single(
+        "Actor",
+        format!("actor/{actor}"),
+        &Outcome {
+            actor,
+            replicas,
+            placed,
+        },
+        text,
+    )
 }
 
 /// Says where an actor moved.
@@ -32,7 +41,12 @@ pub(crate) fn relocated(actor: &ActorName, relocated: &Relocated) -> Result<Docu
         #[serde(flatten)]
         relocated: &'a Relocated,
     }
-    let Relocated { from, to, cancelled, took_ms } = relocated;
+    let Relocated {
+        from,
+        to,
+        cancelled,
+        took_ms,
+    } = relocated;
     let lost = match cancelled {
         0 => String::new(),
         some => format!("; {some} invocations did not finish in time and were cancelled"),
@@ -47,10 +61,16 @@ pub(crate) fn relocated(actor: &ActorName, relocated: &Relocated) -> Result<Docu
 }
 
 fn count(replicas: u32) -> String {
-    if replicas == 1 { "1 replica".to_owned() } else { format!("{replicas} replicas") }
+    if replicas == 1 {
+        "1 replica".to_owned()
+    } else {
+        format!("{replicas} replicas")
+    }
 }
 
 fn list(placements: &[Placement]) -> String {
-    let each = placements.iter().map(|placement| format!("{}×{}", placement.host, placement.replicas));
+    let each = placements
+        .iter()
+        .map(|placement| format!("{}×{}", placement.host, placement.replicas));
     each.collect::<Vec<_>>().join(", ")
 }

@@ -63,7 +63,16 @@ pub(crate) fn providers(views: &[ProviderView]) -> Result<Document> {
             status.detail.clone().unwrap_or_default(),
         ]);
     }
-    let mut names: Vec<String> = views.iter().map(|view| format!("provider/{}", view.status.spec.name)).collect();
+    let mut names: Vec<String> = views
+        .iter()
+        .map(|view| format!("provider/{}", view.status.spec.name))
+        .collect();
     names.dedup();
-    Document::list("ProviderList", views, table, names, "no providers: start one with `lattice start provider NAME KIND`")
+    Document::list(
+        "ProviderList",
+        views,
+        table,
+        names,
+        "no providers: start one with `lattice start provider NAME KIND`",
+    )
 }

@@ -33,7 +33,13 @@ impl Run {
     /// Insists on an exit code, and on a word in what was told.
     #[track_caller]
     pub(crate) fn fails(self, code: i32, word: &str) -> Self {
-        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
         assert!(self.stderr.contains(word), "{word:?} is not in: {}", self.stderr);
         self
     }
@@ -48,7 +54,10 @@ impl Run {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary folder"), up: false }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+            up: false,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -63,8 +72,14 @@ impl Home {
                 command.env_remove(name);
             }
         }
-        command.args(words).env("LATTICE_HOME", self.path()).env("LATTICE_HOST_BIN", host_program());
-        command.env_remove("NO_COLOR").stdin(Stdio::null()).current_dir(self.path());
+        command
+            .args(words)
+            .env("LATTICE_HOME", self.path())
+            .env("LATTICE_HOST_BIN", host_program());
+        command
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::null())
+            .current_dir(self.path());
         command
     }
 
@@ -107,7 +122,10 @@ impl Drop for Home {
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.path().join("lattices/default/up.log")).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("the log ends with\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+            eprintln!(
+                "the log ends with\n{}",
+                lines[lines.len().saturating_sub(60)..].join("\n")
+            );
         }
         let _ = self.run(&["down", "--grace", "5s"]);
     }
@@ -122,14 +140,26 @@ fn host_program() -> PathBuf {
 /// The host's program, which must be there.
 pub(crate) fn require_host_program() {
     let program = host_program();
-    assert!(program.is_file(), "{} is missing: build it with `cargo build -p lattice-hostd`", program.display());
+    assert!(
+        program.is_file(),
+        "{} is missing: build it with `cargo build -p lattice-hostd`",
+        program.display()
+    );
 }
 
 /// An example actor's component.
 pub(crate) fn component(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../actors/target/components/{name}.wasm"));
-    assert!(path.is_file(), "{} is missing: build it with `cargo xtask guests`", path.display());
-    path.canonicalize().expect("it is there").to_str().expect("text").to_owned()
+    assert!(
+        path.is_file(),
+        "{} is missing: build it with `cargo xtask guests`",
+        path.display()
+    );
+    path.canonicalize()
+        .expect("it is there")
+        .to_str()
+        .expect("text")
+        .to_owned()
 }
 
 /// A port that was free a moment ago.
@@ -142,10 +172,20 @@ pub(crate) fn http_get(port: u16, path: &str) -> std::io::Result<(u16, String)> 
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(std::time::Duration::from_secs(30)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0);
+    let body = answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned())
+        .unwrap_or_default();
     Ok((status, body))
 }

@@ -25,7 +25,10 @@ impl Drop for Killed {
 fn names(home: &Home) -> Vec<String> {
     let hosts = home.json(&["get", "hosts"]);
     let names = hosts["items"].as_array().cloned().unwrap_or_default();
-    names.iter().map(|host| host["name"].as_str().unwrap_or_default().to_owned()).collect()
+    names
+        .iter()
+        .map(|host| host["name"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -35,11 +38,18 @@ async fn an_enrolled_host_joins_and_a_revoked_one_is_believed_no_more() {
     home.up(&[]);
     let enrolled = home.json(&["key", "enroll", "pi", "--label", "zone=garage", "--out", "pi"]);
     for file in ["data/host.seed", "data/host.jwt", "nats.creds"] {
-        let mode = std::fs::metadata(home.path().join("pi").join(file)).expect(file).permissions().mode();
+        let mode = std::fs::metadata(home.path().join("pi").join(file))
+            .expect(file)
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
     let config = enrolled["config"].as_str().expect("a path");
-    let program = home.command(&[]).get_envs().find(|(name, _)| *name == "LATTICE_HOST_BIN").and_then(|(_, v)| v.map(ToOwned::to_owned));
+    let program = home
+        .command(&[])
+        .get_envs()
+        .find(|(name, _)| *name == "LATTICE_HOST_BIN")
+        .and_then(|(_, v)| v.map(ToOwned::to_owned));
     let host = Command::new(program.expect("it is set"))
         .args(["--config", config])
         .stderr(Stdio::null())
@@ -48,7 +58,11 @@ async fn an_enrolled_host_joins_and_a_revoked_one_is_believed_no_more() {
     let _host = Killed(host);
     eventually("pi is there", LONG, || async {
         let names = names(&home);
-        if names.contains(&"pi".to_owned()) { Ok(()) } else { Err(format!("{names:?}")) }
+        if names.contains(&"pi".to_owned()) {
+            Ok(())
+        } else {
+            Err(format!("{names:?}"))
+        }
     })
     .await;
     let hosts = home.json(&["get", "hosts", "pi"]);
@@ -57,7 +71,11 @@ async fn an_enrolled_host_joins_and_a_revoked_one_is_believed_no_more() {
     home.run(&["key", "revoke", "pi"]).ok();
     eventually("pi is believed no more", LONG, || async {
         let names = names(&home);
-        if names.contains(&"pi".to_owned()) { Err(format!("{names:?}")) } else { Ok(()) }
+        if names.contains(&"pi".to_owned()) {
+            Err(format!("{names:?}"))
+        } else {
+            Ok(())
+        }
     })
     .await;
 }
@@ -68,7 +86,10 @@ fn keys_are_shown_and_seeds_are_not() {
     let mut home = Home::new();
     home.up(&[]);
     let shown = home.run(&["key", "show", "-o", "wide"]).ok().stdout;
-    assert!(shown.contains("operator") && shown.contains("link") && shown.contains("control"), "{shown}");
+    assert!(
+        shown.contains("operator") && shown.contains("link") && shown.contains("control"),
+        "{shown}"
+    );
     let trust = home.path().join("lattices/default/trust");
     for entry in std::fs::read_dir(trust).expect("the trust root").flatten() {
         let text = std::fs::read_to_string(entry.path()).expect("text");
@@ -79,7 +100,10 @@ fn keys_are_shown_and_seeds_are_not() {
     let creds = home.json(&["key", "provider-creds", "redis", "--out", "redis"]);
     assert!(creds["provider"].as_str().expect("a key").starts_with('V'));
     for file in ["provider.seed", "provider.jwt", "nats.creds"] {
-        let mode = std::fs::metadata(home.path().join("redis").join(file)).expect(file).permissions().mode();
+        let mode = std::fs::metadata(home.path().join("redis").join(file))
+            .expect(file)
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
 }

@@ -37,9 +37,22 @@ impl ControlClient {
     /// When the question cannot be sent. An empty lattice is no error.
     pub async fn members(&self) -> Result<Vec<MemberSummary>, ControlError> {
         let id = Uuid::now_v7();
-        let body = encode(&Body { to: None, command: Ping {} })?;
-        let request = Request { v: WIRE_VERSION, id, token: None, body };
-        let asked = SignedRequest { lattice: &self.lattice, verb: Ping::VERB, id, body: &request.body };
+        let body = encode(&Body {
+            to: None,
+            command: Ping {},
+        })?;
+        let request = Request {
+            v: WIRE_VERSION,
+            id,
+            token: None,
+            body,
+        };
+        let asked = SignedRequest {
+            lattice: &self.lattice,
+            verb: Ping::VERB,
+            id,
+            body: &request.body,
+        };
         let everyone = subject::all_command(&self.lattice, &Ping::VERB.into());
         let started = Instant::now();
         let mut answers = self
@@ -51,8 +64,12 @@ impl ControlClient {
         let mut roll = Roll::default();
         while !roll.is_complete() {
             let left = ROLL_CALL.saturating_sub(started.elapsed());
-            let Ok(Some(message)) = tokio::time::timeout(left, answers.recv()).await else { break };
-            let Ok(frame) = wire::decode::<Frame>(&message.payload) else { continue };
+            let Ok(Some(message)) = tokio::time::timeout(left, answers.recv()).await else {
+                break;
+            };
+            let Ok(frame) = wire::decode::<Frame>(&message.payload) else {
+                continue;
+            };
             let from = frame.from.clone();
             if let Step::Outcome(Ok(reply)) = roll.assembly(&from).take(&asked, frame)
                 && let Ok(summary) = super::decode::<MemberSummary>(&reply)
@@ -62,7 +79,10 @@ impl ControlClient {
             }
         }
         if roll.answers.is_empty() && answers.ended() == Some(RepliesEnd::Closed) {
-            return Err(ControlError::new(crate::ErrorKind::Unreachable, "the connection to NATS was closed"));
+            return Err(ControlError::new(
+                crate::ErrorKind::Unreachable,
+                "the connection to NATS was closed",
+            ));
         }
         Ok(roll.answers.into_values().collect())
     }
@@ -128,7 +148,9 @@ struct Roll {
 
 impl Roll {
     fn assembly(&mut self, from: &MemberId) -> &mut Assembly {
-        self.assemblies.entry(from.clone()).or_insert_with(|| Assembly::new(from.clone()))
+        self.assemblies
+            .entry(from.clone())
+            .or_insert_with(|| Assembly::new(from.clone()))
     }
 
     fn answered(&mut self, summary: MemberSummary) {

@@ -43,7 +43,13 @@ pub struct ControlClient {
 impl ControlClient {
     /// Builds a client that can read.
     pub fn new(bus: Bus, lattice: LatticeId) -> Self {
-        Self { bus, lattice, signer: None, trust: None, silence: SILENCE }
+        Self {
+            bus,
+            lattice,
+            signer: None,
+            trust: None,
+            silence: SILENCE,
+        }
     }
 
     /// Lets it also command.
@@ -101,7 +107,14 @@ impl ControlClient {
     ) -> Result<C::Reply, ControlError> {
         let withdrawal = Withdrawal::armed(self, to);
         let outcome = self
-            .ask_as(withdrawal.id, &to.member, Some(to.incarnation), command, within, on_progress)
+            .ask_as(
+                withdrawal.id,
+                &to.member,
+                Some(to.incarnation),
+                command,
+                within,
+                on_progress,
+            )
             .await
             .map_err(|error| name_the_member(error, to));
         // A timeout leaves it armed: the member shall not go on with what nobody waits for.
@@ -119,7 +132,8 @@ impl ControlClient {
         within: Duration,
         on_progress: impl FnMut(Progress) + Send,
     ) -> Result<C::Reply, ControlError> {
-        self.ask_as(Uuid::now_v7(), member, to, command, within, on_progress).await
+        self.ask_as(Uuid::now_v7(), member, to, command, within, on_progress)
+            .await
     }
 
     async fn ask_as<C: Command>(
@@ -134,7 +148,12 @@ impl ControlClient {
         let deadline = Instant::now() + within;
         let request = self.request(id, member, to, command)?;
         let payload = encode(&request)?;
-        let asked = SignedRequest { lattice: &self.lattice, verb: C::VERB, id, body: &request.body };
+        let asked = SignedRequest {
+            lattice: &self.lattice,
+            verb: C::VERB,
+            id,
+            body: &request.body,
+        };
         let target = subject::host_command(&self.lattice, member, &C::VERB.into());
         let mut answers = self
             .bus
@@ -147,14 +166,20 @@ impl ControlClient {
             let Ok(answer) = tokio::time::timeout(left, answers.recv()).await else {
                 return Err(ControlError::new(
                     ErrorKind::Timeout,
-                    format!("`{}` was not done within {}", C::VERB, lattice_core::text::format_duration(within)),
+                    format!(
+                        "`{}` was not done within {}",
+                        C::VERB,
+                        lattice_core::text::format_duration(within)
+                    ),
                 )
                 .with_help("give it longer with --timeout"));
             };
             let Some(message) = answer else {
                 return Err(no_more_answers(answers.ended(), C::VERB, self.silence));
             };
-            let Ok(frame) = wire::decode::<Frame>(&message.payload) else { continue };
+            let Ok(frame) = wire::decode::<Frame>(&message.payload) else {
+                continue;
+            };
             match assembly.take(&asked, frame) {
                 Step::Nothing => {}
                 Step::Progress(progress) => on_progress(progress),
@@ -173,14 +198,22 @@ impl ControlClient {
         let body = encode(&Body { to, command })?;
         let token = if C::VERB.is_signed() {
             let signer = self.signer.as_ref().ok_or_else(|| {
-                ControlError::denied(format!("`{}` must be signed, and there is no key to sign with", C::VERB))
-                    .with_help("use a context with an issuer key that has the role `control`: `lattice context ls`")
+                ControlError::denied(format!(
+                    "`{}` must be signed, and there is no key to sign with",
+                    C::VERB
+                ))
+                .with_help("use a context with an issuer key that has the role `control`: `lattice context ls`")
             })?;
             Some(signer.sign(&self.lattice, member, C::VERB, id, Digest::of(&body))?)
         } else {
             None
         };
-        Ok(Request { v: WIRE_VERSION, id, token, body })
+        Ok(Request {
+            v: WIRE_VERSION,
+            id,
+            token,
+            body,
+        })
     }
 }
 
@@ -192,7 +225,10 @@ struct Withdrawal {
 
 impl Withdrawal {
     fn armed(client: &ControlClient, to: &MemberSummary) -> Self {
-        Self { id: Uuid::now_v7(), client: Some((client.clone(), to.clone())) }
+        Self {
+            id: Uuid::now_v7(),
+            client: Some((client.clone(), to.clone())),
+        }
     }
 
     fn disarm(mut self) {
@@ -251,7 +287,10 @@ fn no_more_answers(ended: Option<RepliesEnd>, verb: Verb, silence: Duration) -> 
         Some(RepliesEnd::Closed) => ControlError::new(ErrorKind::Unreachable, "the connection to NATS was closed"),
         _ => ControlError::new(
             ErrorKind::Unreachable,
-            format!("silent for {} while `{verb}` was asked of it; the outcome is unknown", lattice_core::text::format_duration(silence)),
+            format!(
+                "silent for {} while `{verb}` was asked of it; the outcome is unknown",
+                lattice_core::text::format_duration(silence)
+            ),
         )
         .with_help("it may have died or lost its network: `lattice get hosts` shows who is there"),
     }

@@ -45,7 +45,10 @@ impl CommandSigner {
     /// When it is another kind of key, or only a public one.
     pub fn new(key: nkeys::KeyPair) -> Result<Self, SignerError> {
         let issuer = issuer_of(&key)?;
-        Ok(Self { key: Arc::new(key), issuer })
+        Ok(Self {
+            key: Arc::new(key),
+            issuer,
+        })
     }
 
     /// Who signs.
@@ -61,8 +64,12 @@ impl CommandSigner {
         nonce: Uuid,
         body: Digest,
     ) -> Result<String, ControlError> {
-        let claims =
-            CommandClaims { verb: verb.into(), target: CommandTarget::Member(target.clone()), body, nonce };
+        let claims = CommandClaims {
+            verb: verb.into(),
+            target: CommandTarget::Member(target.clone()),
+            body,
+            nonce,
+        };
         claims
             .sign(&self.key, lattice.clone(), UnixSeconds::from(SystemTime::now()))
             .map_err(|error| ControlError::internal(format!("the command cannot be signed: {error}")))
@@ -71,6 +78,8 @@ impl CommandSigner {
 
 impl fmt::Debug for CommandSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommandSigner").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("CommandSigner")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
     }
 }

@@ -27,13 +27,20 @@ pub struct Placement {
 
 impl Placement {
     fn on(host: &MemberSummary, replicas: u32) -> Self {
-        Self { host: host.name.clone(), member: host.member.clone(), replicas }
+        Self {
+            host: host.name.clone(),
+            member: host.member.clone(),
+            replicas,
+        }
     }
 }
 
 /// Whether two specs ask for the same. Where the component was read from makes no difference: its digest says which it is.
 pub(crate) fn is_same(one: &ActorSpec, other: &ActorSpec) -> bool {
-    let other = ActorSpec { image: one.image.clone(), ..other.clone() };
+    let other = ActorSpec {
+        image: one.image.clone(),
+        ..other.clone()
+    };
     *one == other
 }
 

@@ -69,7 +69,10 @@ impl ControlClient {
             .map(|(host, replicas)| Placement::on(hosts.summary(host), *replicas))
             .collect();
         placements.sort_by(|a, b| (&a.host, &a.member).cmp(&(&b.host, &b.member)));
-        Ok(Placed { placements, changed: !done.is_empty() })
+        Ok(Placed {
+            placements,
+            changed: !done.is_empty(),
+        })
     }
 
     /// Does all of these at once. When one fails, the error says which others were done.
@@ -82,7 +85,9 @@ impl ControlClient {
     ) -> Result<Vec<String>, ControlError> {
         let acting = actions.iter().map(|action| async move {
             let host = hosts.summary(action.host());
-            self.act_on(request, host, action, tell).await.map_err(|error| (host.name.clone(), error))
+            self.act_on(request, host, action, tell)
+                .await
+                .map_err(|error| (host.name.clone(), error))
         });
         let (mut done, mut failed) = (Vec::new(), Vec::new());
         for outcome in join_all(acting).await {
@@ -95,9 +100,16 @@ impl ControlClient {
             return Ok(done);
         }
         let told: Vec<String> = failed.iter().map(|(host, error)| format!("{host}: {error}")).collect();
-        let also = if done.is_empty() { String::new() } else { format!("; done: {}", done.join(", ")) };
+        let also = if done.is_empty() {
+            String::new()
+        } else {
+            format!("; done: {}", done.join(", "))
+        };
         let (_, first) = failed.swap_remove(0);
-        Err(ControlError { message: format!("{}{also}", told.join("; ")), ..first })
+        Err(ControlError {
+            message: format!("{}{also}", told.join("; ")),
+            ..first
+        })
     }
 
     async fn act_on(
@@ -112,18 +124,25 @@ impl ControlClient {
         let told = |progress| tell(name, progress);
         match action {
             Action::Start(_, replicas) => {
-                let start = ActorStart { spec: request.spec.clone(), replicas: *replicas };
+                let start = ActorStart {
+                    spec: request.spec.clone(),
+                    replicas: *replicas,
+                };
                 self.send(host, &start, within, told).await?;
                 Ok(format!("started on {name}"))
             }
             Action::Scale(_, replicas) => {
-                let scale = ActorScale { actor, replicas: *replicas };
+                let scale = ActorScale {
+                    actor,
+                    replicas: *replicas,
+                };
                 self.send(host, &scale, within, told).await?;
                 Ok(format!("scaled on {name}"))
             }
             Action::Stop(_) => {
                 let drain_ms = u64::try_from(request.drain.as_millis()).unwrap_or(u64::MAX);
-                self.send(host, &ActorStop { actor, drain_ms }, within + request.drain, told).await?;
+                self.send(host, &ActorStop { actor, drain_ms }, within + request.drain, told)
+                    .await?;
                 Ok(format!("stopped on {name}"))
             }
         }
@@ -137,8 +156,14 @@ struct Hosts<'a> {
 
 impl<'a> Hosts<'a> {
     fn of(inventories: &'a [InventoryReply]) -> Self {
-        let hosts = inventories.iter().filter(|inventory| inventory.summary.kind == MemberKind::Host);
-        Self { by_id: hosts.filter_map(|host| Some((host.summary.member.as_host()?, host))).collect() }
+        let hosts = inventories
+            .iter()
+            .filter(|inventory| inventory.summary.kind == MemberKind::Host);
+        Self {
+            by_id: hosts
+                .filter_map(|host| Some((host.summary.member.as_host()?, host)))
+                .collect(),
+        }
     }
 
     fn summary(&self, host: &HostId) -> &MemberSummary {
@@ -167,7 +192,9 @@ impl<'a> Hosts<'a> {
         }
         let mut selector = request.spec.placement.clone();
         for (key, value) in request.selector.iter() {
-            selector.insert(key, value).map_err(|error| ControlError::invalid(error.to_string()))?;
+            selector
+                .insert(key, value)
+                .map_err(|error| ControlError::invalid(error.to_string()))?;
         }
         let wanted = spread(request.replicas, &candidates, &selector).map_err(|none| {
             ControlError::new(ErrorKind::NotFound, none.to_string())
@@ -186,11 +213,16 @@ fn check_same(request: &Place, inventory: &InventoryReply, there: &ActorSpec) ->
     let what = if there.digest == *digest {
         "with other settings".to_owned()
     } else {
-        format!("as another component ({}, not {})", there.digest.short(), digest.short())
+        format!(
+            "as another component ({}, not {})",
+            there.digest.short(),
+            digest.short()
+        )
     };
     let message = format!("`{name}` runs on {} {what}", inventory.summary.name);
-    Err(ControlError::new(ErrorKind::Conflict, message)
-        .with_help(format!("stop it first: `lattice stop actor {name}`; or give the new one another name")))
+    Err(ControlError::new(ErrorKind::Conflict, message).with_help(format!(
+        "stop it first: `lattice stop actor {name}`; or give the new one another name"
+    )))
 }
 
 type Decision = (BTreeMap<HostId, u32>, Vec<(HostId, u32)>);

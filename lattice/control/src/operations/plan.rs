@@ -47,7 +47,11 @@ pub fn plan(now: &BTreeMap<HostId, u32>, wanted: &[(HostId, u32)]) -> Vec<Action
         }
     }
     let leaves = |host: &HostId| wanted.get(host).copied().unwrap_or(0) == 0;
-    actions.extend(now.keys().filter(|host| leaves(host)).map(|host| Action::Stop(host.clone())));
+    actions.extend(
+        now.keys()
+            .filter(|host| leaves(host))
+            .map(|host| Action::Stop(host.clone())),
+    );
     // Stable: among equals the order of the hosts stays.
     actions.sort_by_key(|action| !action.grows(now));
     actions

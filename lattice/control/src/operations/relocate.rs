@@ -51,7 +51,10 @@ impl ControlClient {
         let started = Instant::now();
         let Relocate { actor, from, to, .. } = request;
         if from.member == to.member {
-            return Err(ControlError::invalid(format!("`{actor}` is to move from {} to itself", from.name)));
+            return Err(ControlError::invalid(format!(
+                "`{actor}` is to move from {} to itself",
+                from.name
+            )));
         }
         let here = self.status(from, actor).await?.ok_or_else(|| {
             ControlError::not_found(format!("{} does not run `{actor}`", from.name))
@@ -62,8 +65,10 @@ impl ControlClient {
             && !super::is_same(&there.spec, &here.spec)
         {
             let message = format!("{} runs another `{actor}` ({})", to.name, there.digest().short());
-            return Err(ControlError::new(ErrorKind::Conflict, message)
-                .with_help(format!("stop that first: `lattice stop actor {actor} --host {}`", to.name)));
+            return Err(ControlError::new(ErrorKind::Conflict, message).with_help(format!(
+                "stop that first: `lattice stop actor {actor} --host {}`",
+                to.name
+            )));
         }
         let before = there.as_ref().map_or(0, |there| there.replicas);
         self.grow(request, &here, before, tell).await?;
@@ -77,9 +82,15 @@ impl ControlClient {
         }
         tell(&from.name, Progress::step("draining"));
         let drain_ms = u64::try_from(request.drain.as_millis()).unwrap_or(u64::MAX);
-        let stop = ActorStop { actor: actor.clone(), drain_ms };
-        let stopped =
-            self.send(from, &stop, request.within + request.drain, |progress| tell(&from.name, progress)).await?;
+        let stop = ActorStop {
+            actor: actor.clone(),
+            drain_ms,
+        };
+        let stopped = self
+            .send(from, &stop, request.within + request.drain, |progress| {
+                tell(&from.name, progress);
+            })
+            .await?;
 
         Ok(Relocated {
             to: Placement::on(to, before + here.replicas),
@@ -106,10 +117,16 @@ impl ControlClient {
         let replicas = before + here.replicas;
         let told = |progress| tell(&to.name, progress);
         if before > 0 {
-            let scale = ActorScale { actor: request.actor.clone(), replicas };
+            let scale = ActorScale {
+                actor: request.actor.clone(),
+                replicas,
+            };
             return self.send(to, &scale, request.within, told).await.map(drop);
         }
-        let start = ActorStart { spec: here.spec.clone(), replicas };
+        let start = ActorStart {
+            spec: here.spec.clone(),
+            replicas,
+        };
         self.send(to, &start, request.within, told).await.map(drop)
     }
 
@@ -118,10 +135,27 @@ impl ControlClient {
         let (to, actor) = (&request.to, request.actor.clone());
         tell(&to.name, Progress::step("not everybody sees it: going back"));
         let undone = if before > 0 {
-            self.send(to, &ActorScale { actor, replicas: before }, request.within, |_| {}).await.map(drop)
+            self.send(
+                to,
+                &ActorScale {
+                    actor,
+                    replicas: before,
+                },
+                request.within,
+                |_| {},
+            )
+            .await
+            .map(drop)
         } else {
             let drain_ms = u64::try_from(request.drain.as_millis()).unwrap_or(u64::MAX);
-            self.send(to, &ActorStop { actor, drain_ms }, request.within + request.drain, |_| {}).await.map(drop)
+            self.send(
+                to,
+                &ActorStop { actor, drain_ms },
+                request.within + request.drain,
+                |_| {},
+            )
+            .await
+            .map(drop)
         };
         if let Err(error) = undone {
             tell(&to.name, Progress::step(format!("could not be put back: {error}")));

@@ -33,9 +33,7 @@ impl ControlClient {
             let replies = self.read_each(&asked, &question).await;
             asked = replies
                 .into_iter()
-                .filter(|(_, reply)| {
-                    reply.as_ref().is_ok_and(|reply| !reply.members.contains(place))
-                })
+                .filter(|(_, reply)| reply.as_ref().is_ok_and(|reply| !reply.members.contains(place)))
                 .map(|(member, _)| member)
                 .collect();
             if asked.is_empty() {

@@ -41,7 +41,12 @@ impl Shared {
             Ok(request) => request,
             Err(error) => return debug!(%verb, %error, "unreadable command"),
         };
-        let asked = SignedRequest { lattice: &self.config.lattice, verb, id: request.id, body: &request.body };
+        let asked = SignedRequest {
+            lattice: &self.config.lattice,
+            verb,
+            id: request.id,
+            body: &request.body,
+        };
         let outcome = match self.admit(verb, &request, audience, has_permit) {
             Ok(()) if verb == Verb::Cancel => self.cancel(&request.body),
             Ok(()) => self.work(verb, &request, &reply).await,
@@ -55,11 +60,16 @@ impl Shared {
 
     fn admit(&self, verb: Verb, request: &Request, audience: Audience, has_permit: bool) -> Result<(), ControlError> {
         if request.v != WIRE_VERSION {
-            return Err(ControlError::invalid(format!("command envelope version {} is not known here", request.v)));
+            return Err(ControlError::invalid(format!(
+                "command envelope version {} is not known here",
+                request.v
+            )));
         }
         if !has_permit {
-            return Err(ControlError::new(ErrorKind::Overloaded, "too many commands are at work here already")
-                .with_help("try again in a moment"));
+            return Err(
+                ControlError::new(ErrorKind::Overloaded, "too many commands are at work here already")
+                    .with_help("try again in a moment"),
+            );
         }
         self.gate.admit(verb, request, audience)
     }
@@ -71,7 +81,8 @@ impl Shared {
         let _at_work = verb.is_signed().then(|| AtWork::enter(self, request.id, &withdrawn));
         let (shared, body) = (Arc::clone(self), request.body.clone());
         let mut work = AbortOnDropHandle::new(
-            self.tracker.spawn(async move { dispatch::dispatch(&*shared.handler, verb, &body, sink).await }),
+            self.tracker
+                .spawn(async move { dispatch::dispatch(&*shared.handler, verb, &body, sink).await }),
         );
 
         let mut signs_of_life = tokio::time::interval(SIGN_OF_LIFE);
@@ -99,7 +110,8 @@ impl Shared {
     }
 
     async fn tell(&self, reply: &Subject, request: &Request, progress: Progress) {
-        self.send(reply, &self.frame(request.id, Content::Progress(progress))).await;
+        self.send(reply, &self.frame(request.id, Content::Progress(progress)))
+            .await;
     }
 
     /// Sends an outcome in as many messages as it takes, signed as a whole.
@@ -116,24 +128,52 @@ impl Shared {
             Ok(signature) => Bytes::from(signature),
             Err(error) => return warn!(%error, "an outcome cannot be signed"),
         };
-        let piece = self.bus.max_payload().saturating_sub(FRAME_OVERHEAD).clamp(1024, PIECE_BYTES_MAX);
+        let piece = self
+            .bus
+            .max_payload()
+            .saturating_sub(FRAME_OVERHEAD)
+            .clamp(1024, PIECE_BYTES_MAX);
         let mut rest = bytes;
         let mut parts = 0;
         while rest.len() > piece {
-            let part = Part { index: parts, bytes: rest.split_to(piece) };
+            let part = Part {
+                index: parts,
+                bytes: rest.split_to(piece),
+            };
             self.send(reply, &self.frame(asked.id, Content::Part(part))).await;
             parts += 1;
         }
-        self.send(reply, &self.frame(asked.id, Content::Done(Done { ok, parts, last: rest, signature }))).await;
+        self.send(
+            reply,
+            &self.frame(
+                asked.id,
+                Content::Done(Done {
+                    ok,
+                    parts,
+                    last: rest,
+                    signature,
+                }),
+            ),
+        )
+        .await;
     }
 
     fn frame(&self, id: uuid::Uuid, content: Content) -> Frame {
-        Frame { v: WIRE_VERSION, id, from: self.config.member.clone(), content }
+        Frame {
+            v: WIRE_VERSION,
+            id,
+            from: self.config.member.clone(),
+            content,
+        }
     }
 
     async fn send(&self, reply: &Subject, frame: &Frame) {
         let sent = match wire::encode(frame) {
-            Ok(bytes) => self.bus.publish(reply.clone(), Headers::new(), bytes).await.map_err(|error| error.to_string()),
+            Ok(bytes) => self
+                .bus
+                .publish(reply.clone(), Headers::new(), bytes)
+                .await
+                .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = sent {

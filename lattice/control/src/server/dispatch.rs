@@ -56,7 +56,9 @@ pub(super) fn read_command<C: Command>(body: &[u8]) -> Result<C, ControlError> {
         ControlError::invalid(format!("the `{}` command cannot be read: {error}", C::VERB))
             .with_help("is this `lattice` as new as the host? `lattice version` shows both")
     };
-    wire::decode::<Body<C>>(body).map(|body| body.command).map_err(unreadable)
+    wire::decode::<Body<C>>(body)
+        .map(|body| body.command)
+        .map_err(unreadable)
 }
 
 /// Reads which run of the member a body is meant for, whatever the command in it.
@@ -67,5 +69,6 @@ pub(super) fn read_addressee(body: &[u8]) -> Result<Option<Incarnation>, Control
         to: Option<Incarnation>,
     }
     let read = wire::decode::<Addressee>(body);
-    read.map(|addressee| addressee.to).map_err(|error| ControlError::invalid(format!("the command cannot be read: {error}")))
+    read.map(|addressee| addressee.to)
+        .map_err(|error| ControlError::invalid(format!("the command cannot be read: {error}")))
 }

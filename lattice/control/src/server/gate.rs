@@ -53,7 +53,13 @@ impl Gate {
         self.admit_at(verb, request, audience, UnixSeconds::from(SystemTime::now()))
     }
 
-    fn admit_at(&self, verb: Verb, request: &Request, audience: Audience, now: UnixSeconds) -> Result<(), ControlError> {
+    fn admit_at(
+        &self,
+        verb: Verb,
+        request: &Request,
+        audience: Audience,
+        now: UnixSeconds,
+    ) -> Result<(), ControlError> {
         if !verb.is_signed() {
             return Ok(());
         }
@@ -69,16 +75,20 @@ impl Gate {
             return Err(ControlError::denied(format!("`{verb}` must be addressed to one host")));
         }
         let Some(token) = &request.token else {
-            return Err(ControlError::denied(format!("`{verb}` must be signed, and came without a token")));
+            return Err(ControlError::denied(format!(
+                "`{verb}` must be signed, and came without a token"
+            )));
         };
         let target = CommandTarget::Member(self.member.clone());
         let trust = self.trust.trust();
-        let command =
-            verify_command(token, &verb.into(), &target, &request.body, &trust, now).map_err(|why| refused(verb, &why))?;
+        let command = verify_command(token, &verb.into(), &target, &request.body, &trust, now)
+            .map_err(|why| refused(verb, &why))?;
         // After the signature, so that nobody learns from an unsigned guess which run this is.
         if dispatch::read_addressee(&request.body)? != Some(self.incarnation) {
-            return Err(ControlError::new(ErrorKind::Conflict, "the command is meant for another run of this host")
-                .with_help("it has restarted meanwhile: give the command again"));
+            return Err(
+                ControlError::new(ErrorKind::Conflict, "the command is meant for another run of this host")
+                    .with_help("it has restarted meanwhile: give the command again"),
+            );
         }
         // A panic while it was held cannot have left an id half remembered.
         let mut replays = self.replays.lock().unwrap_or_else(PoisonError::into_inner);

@@ -60,11 +60,21 @@ impl ControlServer {
         handler: Arc<dyn Handler>,
     ) -> Result<Self, SubscribeError> {
         let own = bus
-            .subscribe(subject::host_command_wildcard(&config.lattice, &config.member), None, INBOX_CAPACITY)
+            .subscribe(
+                subject::host_command_wildcard(&config.lattice, &config.member),
+                None,
+                INBOX_CAPACITY,
+            )
             .await?;
-        let all = bus.subscribe(subject::all_command_wildcard(&config.lattice), None, INBOX_CAPACITY).await?;
+        let all = bus
+            .subscribe(subject::all_command_wildcard(&config.lattice), None, INBOX_CAPACITY)
+            .await?;
         let any = bus
-            .subscribe(subject::any_command_wildcard(&config.lattice), Some(subject::CONTROL_QUEUE), INBOX_CAPACITY)
+            .subscribe(
+                subject::any_command_wildcard(&config.lattice),
+                Some(subject::CONTROL_QUEUE),
+                INBOX_CAPACITY,
+            )
             .await?;
 
         let server = Self {
@@ -82,7 +92,11 @@ impl ControlServer {
             tracker: server.tracker.clone(),
             abort: server.abort.clone(),
         });
-        for (mut messages, audience) in [(own, Audience::Me), (all, Audience::Everyone), (any, Audience::Everyone)] {
+        for (mut messages, audience) in [
+            (own, Audience::Me),
+            (all, Audience::Everyone),
+            (any, Audience::Everyone),
+        ] {
             let (shared, stop) = (Arc::clone(&shared), server.stop_intake.clone());
             server.tracker.spawn(async move {
                 while let Some(Some(message)) = stop.run_until_cancelled(messages.next()).await {
@@ -139,7 +153,9 @@ impl Shared {
         let (shared, abort) = (Arc::clone(self), self.abort.clone());
         self.tracker.spawn(async move {
             // What is dropped here is told to nobody: the process ends, and the asker notices the silence.
-            let _ = abort.run_until_cancelled(shared.answer(message, audience, permit.is_some())).await;
+            let _ = abort
+                .run_until_cancelled(shared.answer(message, audience, permit.is_some()))
+                .await;
             drop(permit);
         });
     }

@@ -36,7 +36,10 @@ impl ControlClient {
         let size = component.len() as u64;
         if size > ARTIFACT_BYTES_MAX {
             let most = ARTIFACT_BYTES_MAX >> 20;
-            return Err(ControlError::invalid(format!("the component has {} MiB, {most} MiB is the most", size >> 20)));
+            return Err(ControlError::invalid(format!(
+                "the component has {} MiB, {most} MiB is the most",
+                size >> 20
+            )));
         }
         let digest = Digest::of(&component);
         let name = artifact_name(&digest);
@@ -57,9 +60,15 @@ impl ControlClient {
     /// `NotFound` when the lattice does not have it, `Denied` when it is another.
     pub async fn artifact(&self, digest: &Digest) -> Result<Bytes, ControlError> {
         let store = self.artifacts().await?;
-        let component = store.get(&artifact_name(digest), ARTIFACT_BYTES_MAX).await.map_err(|error| not_read(&error))?;
+        let component = store
+            .get(&artifact_name(digest), ARTIFACT_BYTES_MAX)
+            .await
+            .map_err(|error| not_read(&error))?;
         if Digest::of(&component) != *digest {
-            return Err(ControlError::denied(format!("the artifact store has another component as {}", digest.short())));
+            return Err(ControlError::denied(format!(
+                "the artifact store has another component as {}",
+                digest.short()
+            )));
         }
         Ok(component)
     }

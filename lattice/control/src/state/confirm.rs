@@ -50,7 +50,10 @@ pub struct Verdicts {
 impl Verdicts {
     /// The members that took it, without any problem.
     pub fn accepted(&self) -> usize {
-        self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Accepted).count()
+        self.members
+            .iter()
+            .filter(|(_, verdict)| *verdict == Verdict::Accepted)
+            .count()
     }
 }
 
@@ -61,19 +64,31 @@ impl ControlClient {
     /// When nobody can be asked. A refusal is no error here.
     pub async fn confirm_link(&self, signed: &Signed, ends: bool, within: Duration) -> Result<Verdicts, ControlError> {
         let deadline = Instant::now() + within;
-        let wanted = Wanted { id: &signed.id, generation: signed.generation, digest: signed.digest(), ends };
+        let wanted = Wanted {
+            id: &signed.id,
+            generation: signed.generation,
+            digest: signed.digest(),
+            ends,
+        };
         let members = self.members().await?;
-        let question = Links { link: Some(signed.id.clone()) };
+        let question = Links {
+            link: Some(signed.id.clone()),
+        };
         let mut verdicts: BTreeMap<MemberId, Verdict> = BTreeMap::new();
         loop {
-            let undecided: Vec<MemberSummary> =
-                members.iter().filter(|member| !verdicts.contains_key(&member.member)).cloned().collect();
+            let undecided: Vec<MemberSummary> = members
+                .iter()
+                .filter(|member| !verdicts.contains_key(&member.member))
+                .cloned()
+                .collect();
             if undecided.is_empty() || Instant::now() >= deadline {
                 break;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             // A member that is silent must not hold up what the others have to say.
-            let Ok(replies) = tokio::time::timeout(left, self.read_each(&undecided, &question)).await else { break };
+            let Ok(replies) = tokio::time::timeout(left, self.read_each(&undecided, &question)).await else {
+                break;
+            };
             for (member, reply) in replies {
                 let verdict = match &reply {
                     Ok(reply) => wanted.judge(reply),
@@ -86,8 +101,11 @@ impl ControlClient {
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
         let of = |member: &MemberSummary| verdicts.remove(&member.member).unwrap_or(Verdict::Silent);
-        let mut verdicts: Vec<(String, Verdict)> =
-            members.iter().map(|member| member.name.clone()).zip(members.iter().map(of).collect::<Vec<_>>()).collect();
+        let mut verdicts: Vec<(String, Verdict)> = members
+            .iter()
+            .map(|member| member.name.clone())
+            .zip(members.iter().map(of).collect::<Vec<_>>())
+            .collect();
         verdicts.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(Verdicts { members: verdicts })
     }
@@ -112,11 +130,19 @@ impl Wanted<'_> {
         }
         if let (true, false, Some(link)) = (has_taken, self.ends, active) {
             return Some(match &link.problem {
-                Some(problem) => Verdict::Hampered { problem: problem.clone() },
+                Some(problem) => Verdict::Hampered {
+                    problem: problem.clone(),
+                },
                 None => Verdict::Accepted,
             });
         }
-        let refused = reply.refused.iter().find(|refused| refused.digest == Some(self.digest))?;
-        Some(Verdict::Refused { code: refused.code.clone(), message: refused.message.clone() })
+        let refused = reply
+            .refused
+            .iter()
+            .find(|refused| refused.digest == Some(self.digest))?;
+        Some(Verdict::Refused {
+            code: refused.code.clone(),
+            message: refused.message.clone(),
+        })
     }
 }

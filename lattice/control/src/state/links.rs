@@ -1,6 +1,10 @@
 //! Writing links: sign with the next generation, store by compare-and-swap.
 
-use std::{fmt, sync::Arc, time::{Duration, SystemTime}};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use lattice_bus::{Bucket, Entry};
 use lattice_core::{
@@ -77,7 +81,10 @@ impl LinkSigner {
     /// When it is another kind of key, or only a public one.
     pub fn new(key: nkeys::KeyPair) -> Result<Self, SignerError> {
         let issuer = crate::client::issuer_of(&key)?;
-        Ok(Self { key: Arc::new(key), issuer })
+        Ok(Self {
+            key: Arc::new(key),
+            issuer,
+        })
     }
 
     /// Who signs.
@@ -88,7 +95,9 @@ impl LinkSigner {
 
 impl fmt::Debug for LinkSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LinkSigner").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("LinkSigner")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -124,7 +133,10 @@ impl ControlClient {
         self.store_next(id, |generation, now, ends| {
             let mut validity = Validity::lasting(now, lifetime);
             validity.expires_at = validity.expires_at.max(ends);
-            Ok((UnlinkClaims { generation }.sign(&signer.key, id, validity)?, validity.expires_at))
+            Ok((
+                UnlinkClaims { generation }.sign(&signer.key, id, validity)?,
+                validity.expires_at,
+            ))
         })
         .await
     }
@@ -136,7 +148,11 @@ impl ControlClient {
     pub async fn stored_links(&self) -> Result<Vec<StoredLink>, ControlError> {
         let bucket = self.links().await?;
         let entries = bucket.entries().await.map_err(|error| unreachable(&error))?;
-        let stored = |entry: Entry| StoredLink { key: entry.key, token: entry.value, stored_at: entry.created };
+        let stored = |entry: Entry| StoredLink {
+            key: entry.key,
+            token: entry.value,
+            stored_at: entry.created,
+        };
         Ok(entries.into_iter().map(stored).collect())
     }
 
@@ -150,7 +166,10 @@ impl ControlClient {
     }
 
     async fn links(&self) -> Result<Bucket, ControlError> {
-        self.bus().bucket(links_bucket(self.lattice())).await.map_err(|error| unreachable(&error))
+        self.bus()
+            .bucket(links_bucket(self.lattice()))
+            .await
+            .map_err(|error| unreachable(&error))
     }
 
     /// Stores a config under its digest, which makes storing it twice harmless.
@@ -160,10 +179,20 @@ impl ControlClient {
         }
         let (digest, body) = (config.digest(), config.encode());
         if body.len() > lattice_core::config::CONFIG_BYTES_MAX {
-            return Err(ControlError::invalid(format!("the link's config has {} bytes, which is too long", body.len())));
+            return Err(ControlError::invalid(format!(
+                "the link's config has {} bytes, which is too long",
+                body.len()
+            )));
         }
-        let bucket = self.bus().bucket(config_bucket(self.lattice())).await.map_err(|error| unreachable(&error))?;
-        bucket.put(&digest.hex(), body.into()).await.map_err(|error| unreachable(&error))?;
+        let bucket = self
+            .bus()
+            .bucket(config_bucket(self.lattice()))
+            .await
+            .map_err(|error| unreachable(&error))?;
+        bucket
+            .put(&digest.hex(), body.into())
+            .await
+            .map_err(|error| unreachable(&error))?;
         Ok(Some(digest))
     }
 
@@ -184,18 +213,29 @@ impl ControlClient {
             let stored = last.as_ref().and_then(|entry| read_generation(&entry.value, id));
             let (generation, ends) = stored.unwrap_or_default();
             let next = generation.max(accepted).checked_add(1).ok_or_else(|| {
-                ControlError::invalid(format!("`{id}` has run out of generations: delete its key from the bucket"))
+                ControlError::invalid(format!(
+                    "`{id}` has run out of generations: delete its key from the bucket"
+                ))
             })?;
             let now = UnixSeconds::from(SystemTime::now());
             let (token, expires_at) = sign(next, now, ends)
                 .map_err(|error| ControlError::internal(format!("`{id}` cannot be signed: {error}")))?;
             let revision = last.map_or(0, |entry| entry.revision);
             match bucket.update(&key, token.clone().into(), revision).await {
-                Ok(_) => return Ok(Signed { id: id.clone(), generation: next, expires_at, token }),
+                Ok(_) => {
+                    return Ok(Signed {
+                        id: id.clone(),
+                        generation: next,
+                        expires_at,
+                        token,
+                    });
+                }
                 Err(error) if error.is_conflict() => {}
                 Err(error) => {
-                    return Err(ControlError::new(ErrorKind::Unreachable, format!("`{id}` was not stored: {error}"))
-                        .with_help("`lattice doctor` looks at NATS and JetStream"));
+                    return Err(
+                        ControlError::new(ErrorKind::Unreachable, format!("`{id}` was not stored: {error}"))
+                            .with_help("`lattice doctor` looks at NATS and JetStream"),
+                    );
                 }
             }
         }
@@ -222,6 +262,8 @@ fn read_generation(token: &[u8], id: &LinkId) -> Option<(u64, UnixSeconds)> {
         return None;
     }
     let link = token.claims::<LinkClaims>().map(|claims| claims.body.generation);
-    let generation = link.or_else(|_| token.claims::<UnlinkClaims>().map(|claims| claims.body.generation)).ok()?;
+    let generation = link
+        .or_else(|_| token.claims::<UnlinkClaims>().map(|claims| claims.body.generation))
+        .ok()?;
     (generation < BEYOND_HONEST).then_some((generation, token.head().expires_at))
 }

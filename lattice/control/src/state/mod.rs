@@ -19,7 +19,9 @@ const LINK_HISTORY: u8 = 5;
 
 /// The bucket with the lattice's links.
 pub fn links_bucket(lattice: &LatticeId) -> BucketConfig {
-    BucketConfig::new(subject::buckets(lattice).links).description("links: signed grants").history(LINK_HISTORY)
+    BucketConfig::new(subject::buckets(lattice).links)
+        .description("links: signed grants")
+        .history(LINK_HISTORY)
 }
 
 /// The bucket with the config of links, by digest.
@@ -29,11 +31,17 @@ pub fn config_bucket(lattice: &LatticeId) -> BucketConfig {
 
 /// The bucket with the trust bundle.
 pub fn trust_bucket(lattice: &LatticeId) -> BucketConfig {
-    BucketConfig::new(subject::buckets(lattice).trust).description("the trust bundle").history(LINK_HISTORY)
+    BucketConfig::new(subject::buckets(lattice).trust)
+        .description("the trust bundle")
+        .history(LINK_HISTORY)
 }
 
 fn unreachable(error: &StateError) -> ControlError {
-    let kind = if error.is_unavailable() { ErrorKind::Unreachable } else { ErrorKind::Internal };
+    let kind = if error.is_unavailable() {
+        ErrorKind::Unreachable
+    } else {
+        ErrorKind::Internal
+    };
     let mut message = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

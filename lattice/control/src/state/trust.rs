@@ -16,8 +16,15 @@ impl ControlClient {
     /// # Errors
     /// When the state cannot be reached.
     pub async fn trust_bundle(&self) -> Result<Option<String>, ControlError> {
-        let bucket = self.bus().bucket(trust_bucket(self.lattice())).await.map_err(|error| unreachable(&error))?;
-        let entry = bucket.get(TRUST_BUNDLE_KEY).await.map_err(|error| unreachable(&error))?;
+        let bucket = self
+            .bus()
+            .bucket(trust_bucket(self.lattice()))
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let entry = bucket
+            .get(TRUST_BUNDLE_KEY)
+            .await
+            .map_err(|error| unreachable(&error))?;
         Ok(entry.and_then(|entry| String::from_utf8(entry.value.to_vec()).ok()))
     }
 
@@ -31,10 +38,12 @@ impl ControlClient {
                 .with_help("an operator must sign and publish one: `lattice up` makes one for development")
         })?;
         let mut trust = Trust::new(self.lattice().clone(), operators.iter().cloned());
-        trust.admit(&bundle, UnixSeconds::from(SystemTime::now())).map_err(|refusal| {
-            ControlError::denied(format!("the lattice's trust bundle is refused: {refusal}"))
-                .with_help("does this context name the right operators? `lattice context ls -o wide` shows them")
-        })?;
+        trust
+            .admit(&bundle, UnixSeconds::from(SystemTime::now()))
+            .map_err(|refusal| {
+                ControlError::denied(format!("the lattice's trust bundle is refused: {refusal}"))
+                    .with_help("does this context name the right operators? `lattice context ls -o wide` shows them")
+            })?;
         Ok(trust)
     }
 
@@ -48,8 +57,15 @@ impl ControlClient {
         let refused = |refusal| ControlError::denied(format!("the new trust bundle would be refused: {refusal}"));
         trust.admit(bundle, now).map_err(refused)?;
 
-        let bucket = self.bus().bucket(trust_bucket(self.lattice())).await.map_err(|error| unreachable(&error))?;
-        let last = bucket.last(TRUST_BUNDLE_KEY).await.map_err(|error| unreachable(&error))?;
+        let bucket = self
+            .bus()
+            .bucket(trust_bucket(self.lattice()))
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let last = bucket
+            .last(TRUST_BUNDLE_KEY)
+            .await
+            .map_err(|error| unreachable(&error))?;
         if let Some(entry) = last.as_ref().filter(|entry| entry.is_live()) {
             if entry.value == bundle.as_bytes() {
                 return Ok(());
@@ -61,16 +77,29 @@ impl ControlClient {
                 let serials = (theirs.serial().unwrap_or_default(), trust.serial().unwrap_or_default());
                 return Err(ControlError::new(
                     ErrorKind::Conflict,
-                    format!("the lattice has a trust bundle with serial {}, the new one has {}", serials.0, serials.1),
+                    format!(
+                        "the lattice has a trust bundle with serial {}, the new one has {}",
+                        serials.0, serials.1
+                    ),
                 ));
             }
         }
         let revision = last.map_or(0, |entry| entry.revision);
-        bucket.update(TRUST_BUNDLE_KEY, bundle.to_owned().into(), revision).await.map(drop).map_err(|error| {
-            if error.is_conflict() {
-                return ControlError::new(ErrorKind::Conflict, "another trust bundle was published at the same time");
-            }
-            ControlError::new(ErrorKind::Unreachable, format!("the trust bundle was not stored: {error}"))
-        })
+        bucket
+            .update(TRUST_BUNDLE_KEY, bundle.to_owned().into(), revision)
+            .await
+            .map(drop)
+            .map_err(|error| {
+                if error.is_conflict() {
+                    return ControlError::new(
+                        ErrorKind::Conflict,
+                        "another trust bundle was published at the same time",
+                    );
+                }
+                ControlError::new(
+                    ErrorKind::Unreachable,
+                    format!("the trust bundle was not stored: {error}"),
+                )
+            })
     }
 }

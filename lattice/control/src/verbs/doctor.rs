@@ -49,7 +49,13 @@ pub struct Check {
 impl Check {
     /// Builds a check that found all well.
     pub fn ok(name: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { name: name.into(), status: CheckStatus::Ok, what: what.into(), why: None, fix: None }
+        Self {
+            name: name.into(),
+            status: CheckStatus::Ok,
+            what: what.into(),
+            why: None,
+            fix: None,
+        }
     }
 
     /// Builds a check that found something somebody should know.
@@ -59,7 +65,10 @@ impl Check {
         why: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { status: CheckStatus::Warning, ..Self::failed(name, what, why, fix) }
+        Self {
+            status: CheckStatus::Warning,
+            ..Self::failed(name, what, why, fix)
+        }
     }
 
     /// Builds a check that found something broken.

@@ -17,7 +17,10 @@ async fn a_command_returns_when_the_work_is_done() {
     let lattice = TestLattice::start().await;
     let host = lattice.host("cloud", "").await;
     let client = lattice.client().await;
-    let start = ActorStart { spec: spec("hello"), replicas: 2 };
+    let start = ActorStart {
+        spec: spec("hello"),
+        replicas: 2,
+    };
     let steps = Mutex::new(Vec::new());
     let note = |progress: Progress| steps.lock().expect("not poisoned").push(progress.message);
     let started = client.send(&host.summary(), &start, LONG, note).await.expect("starts");
@@ -36,11 +39,22 @@ async fn slow_work_keeps_giving_signs_of_life() {
     let heard = Arc::clone(&signs);
     let (summary, standin) = (host.summary(), Arc::clone(&host.host));
     let work = tokio::spawn(async move {
-        let start = ActorStart { spec: spec("hello"), replicas: 1 };
-        client.send(&summary, &start, LONG, |_| *heard.lock().expect("not poisoned") += 1).await
+        let start = ActorStart {
+            spec: spec("hello"),
+            replicas: 1,
+        };
+        client
+            .send(&summary, &start, LONG, |_| *heard.lock().expect("not poisoned") += 1)
+            .await
     });
-    eventually("three signs of life", LONG, || async { (*signs.lock().expect("not poisoned") >= 4).then_some(()) }).await;
-    assert!(started.elapsed() > Duration::from_millis(1500), "longer than silence would have been borne");
+    eventually("three signs of life", LONG, || async {
+        (*signs.lock().expect("not poisoned") >= 4).then_some(())
+    })
+    .await;
+    assert!(
+        started.elapsed() > Duration::from_millis(1500),
+        "longer than silence would have been borne"
+    );
     standin.release.notify_one();
     work.await.expect("no panic").expect("starts in the end");
 }
@@ -54,8 +68,13 @@ async fn a_host_that_dies_at_work_is_noticed_by_its_silence() {
     let summary = host.summary();
     let (begun, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let waiting = tokio::spawn(async move {
-        let start = ActorStart { spec: spec("hello"), replicas: 1 };
-        client.send(&summary, &start, LONG, |progress| drop(begun.send(progress))).await
+        let start = ActorStart {
+            spec: spec("hello"),
+            replicas: 1,
+        };
+        client
+            .send(&summary, &start, LONG, |progress| drop(begun.send(progress)))
+            .await
     });
     while heard.recv().await.is_some_and(|progress| progress.message != "at work") {}
     // As kill -9 does: the connection is gone, nothing more is said.
@@ -74,10 +93,21 @@ async fn a_host_that_is_not_there_is_told_at_once() {
     host.server.shutdown(LONG).await;
     host.bus.drain(LONG).await;
     let started = Instant::now();
-    let stop = ActorStop { actor: "hello".parse().expect("a name"), drain_ms: 0 };
-    let error = lattice.client().await.send(&summary, &stop, LONG, |_| {}).await.expect_err("nobody is there");
+    let stop = ActorStop {
+        actor: "hello".parse().expect("a name"),
+        drain_ms: 0,
+    };
+    let error = lattice
+        .client()
+        .await
+        .send(&summary, &stop, LONG, |_| {})
+        .await
+        .expect_err("nobody is there");
     assert_eq!(error.kind, ErrorKind::Unreachable);
-    assert!(started.elapsed() < Duration::from_secs(4), "NATS says so itself; no timeout is waited for");
+    assert!(
+        started.elapsed() < Duration::from_secs(4),
+        "NATS says so itself; no timeout is waited for"
+    );
 }
 
 #[tokio::test]
@@ -86,11 +116,20 @@ async fn a_panic_is_an_outcome_and_the_host_goes_on() {
     let host = lattice.host("cloud", "").await;
     let client = lattice.client().await;
     host.host.set_mood(Mood::Panicking);
-    let start = ActorStart { spec: spec("hello"), replicas: 1 };
-    let error = client.send(&host.summary(), &start, LONG, |_| {}).await.expect_err("it panicked");
+    let start = ActorStart {
+        spec: spec("hello"),
+        replicas: 1,
+    };
+    let error = client
+        .send(&host.summary(), &start, LONG, |_| {})
+        .await
+        .expect_err("it panicked");
     assert_eq!(error.kind, ErrorKind::Internal);
     host.host.set_mood(Mood::Willing);
-    client.send(&host.summary(), &start, LONG, |_| {}).await.expect("starts now");
+    client
+        .send(&host.summary(), &start, LONG, |_| {})
+        .await
+        .expect("starts now");
 }
 
 #[tokio::test]
@@ -100,7 +139,10 @@ async fn a_command_whose_asker_is_gone_is_abandoned() {
     let client = lattice.client().await;
     host.host.set_mood(Mood::Slow);
     let (begun, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let start = ActorStart { spec: spec("hello"), replicas: 1 };
+    let start = ActorStart {
+        spec: spec("hello"),
+        replicas: 1,
+    };
     let summary = host.summary();
     {
         let sending = client.send(&summary, &start, LONG, |progress| drop(begun.send(progress)));
@@ -121,8 +163,15 @@ async fn a_timeout_names_itself_and_withdraws_the_command() {
     let lattice = TestLattice::start().await;
     let host = lattice.host("cloud", "").await;
     host.host.set_mood(Mood::Slow);
-    let start = ActorStart { spec: spec("hello"), replicas: 1 };
-    let outcome = lattice.client().await.send(&host.summary(), &start, Duration::from_millis(300), |_| {}).await;
+    let start = ActorStart {
+        spec: spec("hello"),
+        replicas: 1,
+    };
+    let outcome = lattice
+        .client()
+        .await
+        .send(&host.summary(), &start, Duration::from_millis(300), |_| {})
+        .await;
     assert_eq!(outcome.expect_err("too slow").kind, ErrorKind::Timeout);
     eventually("the work is dropped", LONG, || async {
         (host.host.abandoned.load(Ordering::SeqCst) == 1).then_some(())
@@ -134,7 +183,12 @@ async fn a_timeout_names_itself_and_withdraws_the_command() {
 async fn answers_larger_than_a_message_arrive_whole() {
     let lattice = TestLattice::start().await;
     let host = lattice.host("cloud", "").await;
-    let report = lattice.reader().await.read(&host.summary().member, &Doctor {}).await.expect("answers");
+    let report = lattice
+        .reader()
+        .await
+        .read(&host.summary().member, &Doctor {})
+        .await
+        .expect("answers");
     assert_eq!(report.checks[0].what.len(), 3 << 20);
 }
 
@@ -143,6 +197,11 @@ async fn what_a_member_does_not_do_it_says() {
     let lattice = TestLattice::start().await;
     let host = lattice.host("cloud", "").await;
     let stop = HostStop { drain_ms: 0 };
-    let error = lattice.client().await.send(&host.summary(), &stop, LONG, |_| {}).await.expect_err("a stand-in cannot");
+    let error = lattice
+        .client()
+        .await
+        .send(&host.summary(), &stop, LONG, |_| {})
+        .await
+        .expect_err("a stand-in cannot");
     assert_eq!(error.kind, ErrorKind::Unsupported);
 }

@@ -41,9 +41,19 @@ impl TestLattice {
         let (operator, issuer) = (KeyPair::new_operator(), KeyPair::new_account());
         let id: LatticeId = "test".parse().expect("a lattice id");
         let issuers = vec![Issuer::unlimited(issuer.public_key().parse().expect("an issuer"))];
-        let bundle = TrustBundle { serial: 1, issuers, ..TrustBundle::default() };
+        let bundle = TrustBundle {
+            serial: 1,
+            issuers,
+            ..TrustBundle::default()
+        };
         let trust = trust_in(&operator, &id, &bundle);
-        Self { nats: NatsServer::start().await, id, operator, issuer, trust }
+        Self {
+            nats: NatsServer::start().await,
+            id,
+            operator,
+            issuer,
+            trust,
+        }
     }
 
     pub(crate) fn operator_id(&self) -> OperatorId {
@@ -51,7 +61,9 @@ impl TestLattice {
     }
 
     pub(crate) async fn bus(&self) -> Bus {
-        Bus::connect(BusConfig::new("test").server(self.nats.url())).await.expect("nats-server answers")
+        Bus::connect(BusConfig::new("test").server(self.nats.url()))
+            .await
+            .expect("nats-server answers")
     }
 
     /// A client that may do everything.
@@ -79,7 +91,8 @@ impl TestLattice {
 
     /// Starts a stand-in host, enrolled by the lattice's issuer.
     pub(crate) async fn host(&self, name: &str, labels: &str) -> TestHost {
-        self.host_enrolled_by(&self.issuer, name, labels, KeyPair::new_server(), 1).await
+        self.host_enrolled_by(&self.issuer, name, labels, KeyPair::new_server(), 1)
+            .await
     }
 
     pub(crate) async fn host_enrolled_by(
@@ -96,7 +109,10 @@ impl TestLattice {
             subject: member.to_string(),
             lattice: self.id.clone(),
             validity: self.validity(),
-            body: HostGrant { labels: labels.clone(), ..HostGrant::default() },
+            body: HostGrant {
+                labels: labels.clone(),
+                ..HostGrant::default()
+            },
         };
         let host = Arc::new(Standin {
             summary: MemberSummary {
@@ -125,8 +141,12 @@ impl TestLattice {
         let handler: Arc<dyn Handler> = host.clone();
         let bus = self.bus().await;
         let source: Arc<dyn TrustSource> = Arc::new(move || Arc::clone(&trust));
-        let server = ControlServer::start(config, bus.clone(), source, handler).await.expect("subscribes");
-        bus.round_trip(Duration::from_secs(5)).await.expect("the subscriptions are in effect");
+        let server = ControlServer::start(config, bus.clone(), source, handler)
+            .await
+            .expect("subscribes");
+        bus.round_trip(Duration::from_secs(5))
+            .await
+            .expect("the subscriptions are in effect");
         TestHost { host, server, bus }
     }
 }
@@ -137,19 +157,31 @@ pub(crate) fn copy(key: &KeyPair) -> KeyPair {
 }
 
 pub(crate) fn trust_in(operator: &KeyPair, lattice: &LatticeId, bundle: &TrustBundle) -> Arc<Trust> {
-    let token = bundle.sign(operator, lattice, Validity::lasting(now(), HOUR)).expect("an operator's seed");
-    let mut trust = Trust::new(lattice.clone(), [operator.public_key().parse::<OperatorId>().expect("an operator")]);
+    let token = bundle
+        .sign(operator, lattice, Validity::lasting(now(), HOUR))
+        .expect("an operator's seed");
+    let mut trust = Trust::new(
+        lattice.clone(),
+        [operator.public_key().parse::<OperatorId>().expect("an operator")],
+    );
     trust.admit(&token, now()).expect("a good bundle");
     Arc::new(trust)
 }
 
 /// An issuer entry with one role.
 pub(crate) fn issuer_with(key: &KeyPair, role: Role) -> Issuer {
-    Issuer { roles: [role].into(), ..Issuer::unlimited(key.public_key().parse().expect("an issuer")) }
+    Issuer {
+        roles: [role].into(),
+        ..Issuer::unlimited(key.public_key().parse().expect("an issuer"))
+    }
 }
 
 pub(crate) fn spec(name: &str) -> ActorSpec {
-    ActorSpec::new(name.parse().expect("an actor name"), Digest::of(name.as_bytes()), "file:///x.wasm")
+    ActorSpec::new(
+        name.parse().expect("an actor name"),
+        Digest::of(name.as_bytes()),
+        "file:///x.wasm",
+    )
 }
 
 /// A stand-in host that serves until it is dropped.
@@ -234,11 +266,18 @@ impl Standin {
     }
 
     pub(crate) fn replicas(&self, actor: &str) -> u32 {
-        self.actors.lock().expect("not poisoned").get(actor).map_or(0, |(_, replicas)| *replicas)
+        self.actors
+            .lock()
+            .expect("not poisoned")
+            .get(actor)
+            .map_or(0, |(_, replicas)| *replicas)
     }
 
     fn note(&self, what: String) {
-        self.log.lock().expect("not poisoned").push(format!("{} {what}", self.summary.name));
+        self.log
+            .lock()
+            .expect("not poisoned")
+            .push(format!("{} {what}", self.summary.name));
     }
 
     fn status(spec: &ActorSpec, replicas: u32) -> ActorStatus {
@@ -299,7 +338,10 @@ impl Handler for Standin {
         let actors = self.actors.lock().expect("not poisoned");
         Ok(InventoryReply {
             summary: self.summary.clone(),
-            actors: actors.values().map(|(spec, replicas)| Self::status(spec, *replicas)).collect(),
+            actors: actors
+                .values()
+                .map(|(spec, replicas)| Self::status(spec, *replicas))
+                .collect(),
             providers: Vec::new(),
             facts: BTreeMap::new(),
         })
@@ -315,13 +357,21 @@ impl Handler for Standin {
         }
         let others = self.others.lock().expect("not poisoned").clone();
         let runs = |host: &&Arc<Standin>| host.replicas(request.party.name()) > 0;
-        Ok(PlacementsReply { members: others.iter().filter(runs).map(|host| host.summary.member.clone()).collect() })
+        Ok(PlacementsReply {
+            members: others
+                .iter()
+                .filter(runs)
+                .map(|host| host.summary.member.clone())
+                .collect(),
+        })
     }
 
     async fn doctor(&self, _: Doctor) -> Result<DoctorReport, ControlError> {
         // Larger than one message, so that every answer in pieces is tried here.
         let large = "x".repeat(3 << 20);
-        Ok(DoctorReport { checks: vec![Check::ok("large", large)] })
+        Ok(DoctorReport {
+            checks: vec![Check::ok("large", large)],
+        })
     }
 
     async fn actor_start(&self, request: ActorStart, progress: ProgressSink) -> Result<ActorStarted, ControlError> {
@@ -331,14 +381,21 @@ impl Handler for Standin {
         let entry = (request.spec.clone(), request.replicas);
         let was_running = self.actors.lock().expect("not poisoned").insert(name, entry).is_some();
         let status = Self::status(&request.spec, request.replicas);
-        Ok(ActorStarted { status, was_running, from_cache: false, took_ms: 0 })
+        Ok(ActorStarted {
+            status,
+            was_running,
+            from_cache: false,
+            took_ms: 0,
+        })
     }
 
     async fn actor_scale(&self, request: ActorScale, progress: ProgressSink) -> Result<ActorStatus, ControlError> {
         self.work(&progress).await?;
         self.note(format!("scale {}", request.replicas));
         let mut actors = self.actors.lock().expect("not poisoned");
-        let actor = actors.get_mut(request.actor.as_str()).ok_or_else(|| ControlError::not_found("no such actor"))?;
+        let actor = actors
+            .get_mut(request.actor.as_str())
+            .ok_or_else(|| ControlError::not_found("no such actor"))?;
         actor.1 = request.replicas;
         Ok(Self::status(&actor.0, actor.1))
     }
@@ -347,6 +404,9 @@ impl Handler for Standin {
         self.work(&progress).await?;
         self.note("stop".to_owned());
         self.actors.lock().expect("not poisoned").remove(request.actor.as_str());
-        Ok(ActorStopped { actor: request.actor, cancelled: 0 })
+        Ok(ActorStopped {
+            actor: request.actor,
+            cancelled: 0,
+        })
     }
 }

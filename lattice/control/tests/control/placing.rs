@@ -37,7 +37,13 @@ impl Three {
 
     async fn place_spec(&self, spec: ActorSpec, replicas: u32, selector: &str) -> Result<Placed, ControlError> {
         let selector = selector.parse().expect("labels");
-        let place = Place { spec, replicas, selector, drain: Duration::ZERO, within: LONG };
+        let place = Place {
+            spec,
+            replicas,
+            selector,
+            drain: Duration::ZERO,
+            within: LONG,
+        };
         self.client.place(&place, &|_, _| {}).await
     }
 
@@ -61,8 +67,18 @@ async fn replicas_are_spread_and_spread_again() {
     let three = three().await;
     let placed = three.place(6, "").await.expect("places");
     assert_eq!(three.counts(), [2, 2, 2]);
-    assert_eq!(placed.placements.iter().map(|placement| placement.replicas).sum::<u32>(), 6);
-    assert!(!three.place(6, "").await.expect("places").changed, "nothing to do the second time");
+    assert_eq!(
+        placed
+            .placements
+            .iter()
+            .map(|placement| placement.replicas)
+            .sum::<u32>(),
+        6
+    );
+    assert!(
+        !three.place(6, "").await.expect("places").changed,
+        "nothing to do the second time"
+    );
     three.place(4, "zone=edge").await.expect("places");
     assert_eq!(three.counts(), [0, 2, 2]);
     three.place(0, "").await.expect("places");
@@ -80,11 +96,27 @@ async fn no_host_matches() {
 async fn another_component_of_the_same_name_is_a_conflict() {
     let three = three().await;
     three.place(2, "zone=edge").await.expect("places");
-    let other = ActorSpec { digest: Digest::of(b"another"), ..spec("hello") };
-    assert_eq!(three.place_spec(other, 2, "").await.expect_err("another component").kind, ErrorKind::Conflict);
+    let other = ActorSpec {
+        digest: Digest::of(b"another"),
+        ..spec("hello")
+    };
+    assert_eq!(
+        three
+            .place_spec(other, 2, "")
+            .await
+            .expect_err("another component")
+            .kind,
+        ErrorKind::Conflict
+    );
     assert_eq!(three.counts(), [0, 1, 1], "nothing was touched");
-    let elsewhere = ActorSpec { image: "file:///somewhere/else.wasm".into(), ..spec("hello") };
-    three.place_spec(elsewhere, 3, "").await.expect("the same component from another path is the same");
+    let elsewhere = ActorSpec {
+        image: "file:///somewhere/else.wasm".into(),
+        ..spec("hello")
+    };
+    three
+        .place_spec(elsewhere, 3, "")
+        .await
+        .expect("the same component from another path is the same");
 }
 
 #[tokio::test]
@@ -93,23 +125,37 @@ async fn a_host_that_refuses_is_named_and_so_is_what_was_done() {
     three.hosts[1].host.set_mood(Mood::Unwilling);
     let error = three.place(3, "").await.expect_err("edge is unwilling");
     assert_eq!(error.kind, ErrorKind::Overloaded);
-    assert!(error.message.contains("edge: no room here") && error.message.contains("started on cloud"), "{error}");
+    assert!(
+        error.message.contains("edge: no room here") && error.message.contains("started on cloud"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_move_starts_there_before_it_stops_here() {
     let three = three().await;
     three.place(2, "zone=cloud").await.expect("places");
-    let moved = three.client.relocate(&three.relocation(0, 2), &|_, _| {}).await.expect("moves");
+    let moved = three
+        .client
+        .relocate(&three.relocation(0, 2), &|_, _| {})
+        .await
+        .expect("moves");
     assert_eq!(three.counts(), [0, 0, 2]);
-    assert_eq!((moved.to.replicas, moved.to.host.as_str(), moved.cancelled), (2, "pi", 0));
+    assert_eq!(
+        (moved.to.replicas, moved.to.host.as_str(), moved.cancelled),
+        (2, "pi", 0)
+    );
 }
 
 #[tokio::test]
 async fn a_move_to_where_it_runs_adds_up() {
     let three = three().await;
     three.place(3, "").await.expect("places");
-    three.client.relocate(&three.relocation(0, 1), &|_, _| {}).await.expect("moves");
+    three
+        .client
+        .relocate(&three.relocation(0, 1), &|_, _| {})
+        .await
+        .expect("moves");
     assert_eq!(three.counts(), [0, 2, 1]);
 }
 
@@ -118,7 +164,11 @@ async fn a_move_that_cannot_start_leaves_the_actor_where_it_was() {
     let three = three().await;
     three.place(1, "zone=cloud").await.expect("places");
     three.hosts[1].host.set_mood(Mood::Unwilling);
-    let error = three.client.relocate(&three.relocation(0, 1), &|_, _| {}).await.expect_err("edge is unwilling");
+    let error = three
+        .client
+        .relocate(&three.relocation(0, 1), &|_, _| {})
+        .await
+        .expect_err("edge is unwilling");
     assert_eq!(error.kind, ErrorKind::Overloaded);
     assert_eq!(three.counts(), [1, 0, 0]);
 }
@@ -128,7 +178,11 @@ async fn a_move_that_somebody_does_not_see_is_undone() {
     let three = three().await;
     three.place(1, "zone=cloud").await.expect("places");
     three.hosts[2].host.set_mood(Mood::Blind);
-    let error = three.client.relocate(&three.relocation(0, 1), &|_, _| {}).await.expect_err("pi does not see it");
+    let error = three
+        .client
+        .relocate(&three.relocation(0, 1), &|_, _| {})
+        .await
+        .expect_err("pi does not see it");
     assert_eq!(error.kind, ErrorKind::Timeout);
     assert!(error.message.contains("pi"), "{error}");
     assert_eq!(three.counts(), [1, 0, 0], "back to what it was");
@@ -138,9 +192,17 @@ async fn a_move_that_somebody_does_not_see_is_undone() {
 async fn impossible_moves_are_named() {
     let three = three().await;
     let relocate = |from, to| three.relocation(from, to);
-    let error = three.client.relocate(&relocate(0, 1), &|_, _| {}).await.expect_err("it does not run there");
+    let error = three
+        .client
+        .relocate(&relocate(0, 1), &|_, _| {})
+        .await
+        .expect_err("it does not run there");
     assert_eq!(error.kind, ErrorKind::NotFound);
-    let error = three.client.relocate(&relocate(1, 1), &|_, _| {}).await.expect_err("to itself");
+    let error = three
+        .client
+        .relocate(&relocate(1, 1), &|_, _| {})
+        .await
+        .expect_err("to itself");
     assert_eq!(error.kind, ErrorKind::Invalid);
     assert_eq!(three.lattice.id.as_str(), "test");
 }

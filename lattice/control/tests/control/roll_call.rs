@@ -27,13 +27,23 @@ pub(crate) fn introduce(hosts: &[&TestHost]) {
 #[tokio::test]
 async fn returns_as_soon_as_everybody_who_is_seen_has_answered() {
     let lattice = TestLattice::start().await;
-    let (cloud, edge, pi) =
-        (lattice.host("cloud", "").await, lattice.host("edge", "").await, lattice.host("pi", "").await);
+    let (cloud, edge, pi) = (
+        lattice.host("cloud", "").await,
+        lattice.host("edge", "").await,
+        lattice.host("pi", "").await,
+    );
     introduce(&[&cloud, &edge, &pi]);
     let client = lattice.reader().await;
     let started = Instant::now();
-    assert_eq!(names(&client.members().await.expect("answers")), ["cloud", "edge", "pi"]);
-    assert!(started.elapsed() < Duration::from_millis(900), "no time was waited out: {:?}", started.elapsed());
+    assert_eq!(
+        names(&client.members().await.expect("answers")),
+        ["cloud", "edge", "pi"]
+    );
+    assert!(
+        started.elapsed() < Duration::from_millis(900),
+        "no time was waited out: {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -43,7 +53,10 @@ async fn a_silent_member_is_waited_for_but_not_for_ever() {
     introduce(&[&cloud, &edge]);
     edge.server.shutdown(Duration::from_secs(5)).await;
     let started = Instant::now();
-    assert_eq!(names(&lattice.reader().await.members().await.expect("answers")), ["cloud"]);
+    assert_eq!(
+        names(&lattice.reader().await.members().await.expect("answers")),
+        ["cloud"]
+    );
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
@@ -60,13 +73,24 @@ async fn members_that_nobody_trusted_enrolled_do_not_count() {
     let cloud = lattice.host("cloud", "").await;
     introduce(&[&cloud]);
     let stranger = KeyPair::new_account();
-    let _impostor = lattice.host_enrolled_by(&stranger, "impostor", "", KeyPair::new_server(), 1).await;
-    assert_eq!(names(&lattice.reader().await.members().await.expect("answers")), ["cloud"]);
+    let _impostor = lattice
+        .host_enrolled_by(&stranger, "impostor", "", KeyPair::new_server(), 1)
+        .await;
+    assert_eq!(
+        names(&lattice.reader().await.members().await.expect("answers")),
+        ["cloud"]
+    );
 
     // Whoever trusts blindly sees it; that is what the trust is for. Nobody names it, so it may come too late for a look.
     let blind = ControlClient::new(lattice.bus().await, lattice.id.clone());
     eventually("the impostor is seen", Duration::from_secs(30), || async {
-        blind.members().await.expect("answers").iter().find(|member| member.name == "impostor").map(drop)
+        blind
+            .members()
+            .await
+            .expect("answers")
+            .iter()
+            .find(|member| member.name == "impostor")
+            .map(drop)
     })
     .await;
 }
@@ -82,5 +106,8 @@ async fn each_is_asked_and_each_answer_is_told() {
     let replies = lattice.reader().await.read_each(&members, &Inventory {}).await;
     assert_eq!(replies.len(), 2);
     assert!(replies[0].1.is_ok());
-    assert_eq!(replies[1].1.as_ref().expect_err("it is gone").kind, ErrorKind::Unreachable);
+    assert_eq!(
+        replies[1].1.as_ref().expect_err("it is gone").kind,
+        ErrorKind::Unreachable
+    );
 }

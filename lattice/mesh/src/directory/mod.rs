@@ -67,7 +67,11 @@ impl HeartbeatError {
 impl Directory {
     pub(crate) fn new(lattice: LatticeId, me: MemberId, lost_after: Duration) -> Self {
         let roster = RwLock::new(Roster::new(me, lost_after, Instant::now()));
-        Self { lattice, roster, changes: broadcast::Sender::new(CHANGES) }
+        Self {
+            lattice,
+            roster,
+            changes: broadcast::Sender::new(CHANGES),
+        }
     }
 
     /// The last word of a member, if it is there.
@@ -108,15 +112,24 @@ impl Directory {
     pub(crate) fn hear(&self, bytes: &[u8], trust: &Trust) -> Result<Heard, HeartbeatError> {
         let now = UnixSeconds::from(std::time::SystemTime::now());
         let presence = Presence::open(bytes, &self.lattice, now)?;
-        let known = self.roster.read().get(&presence.member, Instant::now()).map(|known| known.token.clone());
+        let known = self
+            .roster
+            .read()
+            .get(&presence.member, Instant::now())
+            .map(|known| known.token.clone());
         let token = match known.filter(|known| *known.token == *presence.token) {
             // Seen before, so that only revocation and time are new.
             Some(token) => token.recheck(trust, now).map(|()| token),
             None => verify_member(&presence.token, trust, now).map(Arc::new),
         };
-        let token = token.map_err(|refusal| HeartbeatError::Token { member: presence.member.clone(), refusal })?;
+        let token = token.map_err(|refusal| HeartbeatError::Token {
+            member: presence.member.clone(),
+            refusal,
+        })?;
         if !is_within(&presence, &token) {
-            return Err(HeartbeatError::Overreach { member: presence.member });
+            return Err(HeartbeatError::Overreach {
+                member: presence.member,
+            });
         }
         Ok(self.insert(KnownMember::new(presence, token)))
     }
@@ -171,6 +184,9 @@ impl Directory {
 fn is_within(presence: &Presence, token: &VerifiedMember) -> bool {
     token.id == presence.member
         && token.kind == presence.kind
-        && presence.providers.iter().all(|placement| token.may_provide(&placement.name))
+        && presence
+            .providers
+            .iter()
+            .all(|placement| token.may_provide(&placement.name))
         && (presence.kind == MemberKind::Host || presence.actors.is_empty())
 }

@@ -25,7 +25,11 @@ pub struct KnownMember {
 impl KnownMember {
     pub(crate) fn new(presence: Presence, token: Arc<VerifiedMember>) -> Self {
         let labels = token.effective_labels(&presence.labels);
-        Self { presence, token, labels }
+        Self {
+            presence,
+            token,
+            labels,
+        }
     }
 
     /// Its key.
@@ -42,12 +46,23 @@ impl KnownMember {
     }
 
     pub(crate) fn address(&self) -> Address {
-        Address { member: self.presence.member.clone(), incarnation: self.presence.incarnation }
+        Address {
+            member: self.presence.member.clone(),
+            incarnation: self.presence.incarnation,
+        }
     }
 
     fn parties(&self) -> HashSet<Party> {
-        let actors = self.presence.actors.iter().map(|placement| Party::Actor(placement.name.clone()));
-        let providers = self.presence.providers.iter().map(|placement| Party::Provider(placement.name.clone()));
+        let actors = self
+            .presence
+            .actors
+            .iter()
+            .map(|placement| Party::Actor(placement.name.clone()));
+        let providers = self
+            .presence
+            .providers
+            .iter()
+            .map(|placement| Party::Provider(placement.name.clone()));
         actors.chain(providers).collect()
     }
 }
@@ -143,7 +158,13 @@ pub(super) struct Roster {
 
 impl Roster {
     pub(super) fn new(me: MemberId, lost_after: Duration, now: Instant) -> Self {
-        Self { me, lost_after, records: HashMap::new(), by_party: HashMap::new(), line_up: Some(now) }
+        Self {
+            me,
+            lost_after,
+            records: HashMap::new(),
+            by_party: HashMap::new(),
+            line_up: Some(now),
+        }
     }
 
     /// Takes in a heartbeat whose signature and token were checked.
@@ -154,7 +175,9 @@ impl Roster {
         if previous.is_some_and(|previous| !member.presence.supersedes(&previous.member.presence)) {
             return Heard::Old;
         }
-        let was_here = previous.filter(|previous| previous.standing != Standing::Gone).map(|record| record.member.clone());
+        let was_here = previous
+            .filter(|previous| previous.standing != Standing::Gone)
+            .map(|record| record.member.clone());
         let stopped = member.presence.state == MemberState::Stopped;
         let standing = if stopped { Standing::Gone } else { Standing::Here };
         let outcome = match &was_here {
@@ -169,7 +192,14 @@ impl Roster {
         let before = was_here.map(|before| before.parties()).unwrap_or_default();
         let after = if stopped { HashSet::new() } else { member.parties() };
         self.reindex(&id, &before, &after);
-        self.records.insert(id, Record { member, heard: now, standing });
+        self.records.insert(
+            id,
+            Record {
+                member,
+                heard: now,
+                standing,
+            },
+        );
         outcome
     }
 
@@ -185,7 +215,8 @@ impl Roster {
         for id in silent {
             changes.extend(self.dismiss(&id).map(DirectoryChange::Lost));
         }
-        self.records.retain(|_, record| record.standing != Standing::Gone || now - record.heard < REMEMBER_GONE);
+        self.records
+            .retain(|_, record| record.standing != Standing::Gone || now - record.heard < REMEMBER_GONE);
         changes
     }
 
@@ -199,7 +230,10 @@ impl Roster {
             .collect();
         let mut changes = Vec::new();
         for id in out {
-            let gone = self.records.get(&id).is_some_and(|record| record.standing == Standing::Gone);
+            let gone = self
+                .records
+                .get(&id)
+                .is_some_and(|record| record.standing == Standing::Gone);
             if !gone {
                 changes.extend(self.dismiss(&id).map(DirectoryChange::Lost));
             }
@@ -252,12 +286,27 @@ impl Roster {
 
     /// Who may be called for `party`. Those under suspicion only when there is nobody else.
     pub(super) fn candidates(&self, party: &Party, now: Instant) -> Vec<Candidate> {
-        let records = self.by_party.get(party).into_iter().flatten().filter_map(|id| self.records.get(id));
+        let records = self
+            .by_party
+            .get(party)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.records.get(id));
         let (mut good, mut suspect) = (Vec::new(), Vec::new());
         for record in records.filter(|record| record.standing != Standing::Gone && self.is_fresh(record, now)) {
-            let Some(load) = takes_work(&record.member.presence, party) else { continue };
-            let candidate = Candidate { address: record.member.address(), load };
-            if record.standing == Standing::Suspect { &mut suspect } else { &mut good }.push(candidate);
+            let Some(load) = takes_work(&record.member.presence, party) else {
+                continue;
+            };
+            let candidate = Candidate {
+                address: record.member.address(),
+                load,
+            };
+            if record.standing == Standing::Suspect {
+                &mut suspect
+            } else {
+                &mut good
+            }
+            .push(candidate);
         }
         if good.is_empty() { suspect } else { good }
     }
@@ -303,18 +352,26 @@ fn takes_work(presence: &Presence, party: &Party) -> Option<Load> {
     match party {
         Party::Actor(name) => {
             let placement = presence.actor(name).filter(|placement| placement.replicas > 0)?;
-            Some(Load { in_flight: placement.in_flight, capacity: placement.capacity })
+            Some(Load {
+                in_flight: placement.in_flight,
+                capacity: placement.capacity,
+            })
         }
-        Party::Provider(_) => Some(Load { in_flight: presence.load.in_flight, capacity: PROVIDER_CAPACITY }),
+        Party::Provider(_) => Some(Load {
+            in_flight: presence.load.in_flight,
+            capacity: PROVIDER_CAPACITY,
+        }),
     }
 }
 
 /// Whether two heartbeats differ only in what changes all the time.
 fn same_standing(a: &KnownMember, b: &KnownMember) -> bool {
     let (p, q) = (&a.presence, &b.presence);
-    let same_actor = |(x, y): (&lattice_core::presence::ActorPlacement, &lattice_core::presence::ActorPlacement)| {
-        (&x.name, &x.digest, x.replicas, x.capacity) == (&y.name, &y.digest, y.replicas, y.capacity)
-    };
+    let same_actor =
+        |(x, y): (
+            &lattice_core::presence::ActorPlacement,
+            &lattice_core::presence::ActorPlacement,
+        )| { (&x.name, &x.digest, x.replicas, x.capacity) == (&y.name, &y.digest, y.replicas, y.capacity) };
     (&p.name, &p.version, p.state, &a.labels) == (&q.name, &q.version, q.state, &b.labels)
         && p.providers == q.providers
         && p.actors.len() == q.actors.len()

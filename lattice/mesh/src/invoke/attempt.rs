@@ -38,13 +38,31 @@ pub(super) enum Outgoing {
 
 impl Attempt {
     pub(super) fn new(call: OutgoingCall) -> Self {
-        let OutgoingCall { id, source, target, link, interface, function, deadline, trace, head, body } = call;
+        let OutgoingCall {
+            id,
+            source,
+            target,
+            link,
+            interface,
+            function,
+            deadline,
+            trace,
+            head,
+            body,
+        } = call;
         let body = match settle(body, size::SETTLE_MAX) {
             Body::Empty => Source::Bytes(Bytes::new()),
             Body::Inline(bytes) => Source::Bytes(bytes),
             Body::Stream(chunks) => Source::Stream(Arc::new(Mutex::new(Some(chunks)))),
         };
-        Self { id, route: CallRoute::new(source, target, link, interface, function), deadline, trace, head, body }
+        Self {
+            id,
+            route: CallRoute::new(source, target, link, interface, function),
+            deadline,
+            trace,
+            head,
+            body,
+        }
     }
 
     /// What is left until the deadline; a fault when that is nothing.

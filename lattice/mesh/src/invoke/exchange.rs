@@ -28,10 +28,18 @@ pub(super) enum Answer {
 
 impl Invoker {
     /// Makes the call on `session`. Dropping the future cancels the call over there.
-    pub(super) async fn exchange(&self, attempt: &Attempt, peer: &Arc<Peer>, session: &Arc<Session>) -> Result<Answer, Fault> {
+    pub(super) async fn exchange(
+        &self,
+        attempt: &Attempt,
+        peer: &Arc<Peer>,
+        session: &Arc<Session>,
+    ) -> Result<Answer, Fault> {
         let room = size::room(self.bus.max_payload());
         let room = room.checked_sub(attempt.head.len()).ok_or_else(|| {
-            Fault::new(FaultKind::TooLarge, "the head of the call is longer than one message holds")
+            Fault::new(
+                FaultKind::TooLarge,
+                "the head of the call is longer than one message holds",
+            )
         })?;
         let seq = session.next_seq();
         let (body, pump) = match attempt.outgoing(room) {
@@ -40,7 +48,14 @@ impl Invoker {
             Outgoing::Stream(source) => (Bytes::new(), Some(self.start_pump(attempt.id, peer, session, source))),
         };
         let frame = self.seal_call(attempt, peer, session, seq, &body, pump.is_some())?;
-        let mut cancel = CancelOnDrop { outbox: &self.outbox, peer, session, seq, call: attempt.id, armed: true };
+        let mut cancel = CancelOnDrop {
+            outbox: &self.outbox,
+            peer,
+            session,
+            seq,
+            call: attempt.id,
+            armed: true,
+        };
         let answer = self.wait(attempt, peer, session, seq, frame).await;
         // Once there is an answer there is nothing to cancel; and a peer that is gone cancels by itself.
         let over = match &answer {
@@ -69,7 +84,9 @@ impl Invoker {
         let headers = trace::inject(attempt.trace.as_ref());
         let request = self.bus.request(&peer.mailbox, headers, frame, attempt.remaining()?);
         tokio::pin!(request);
-        let answered = |answer: Result<Message, RequestError>| answer.map_err(|error| request_fault(peer, &error, attempt.deadline));
+        let answered = |answer: Result<Message, RequestError>| {
+            answer.map_err(|error| request_fault(peer, &error, attempt.deadline))
+        };
         tokio::select! {
             biased;
             answer = &mut request => return answered(answer),
@@ -85,9 +102,19 @@ impl Invoker {
     }
 
     /// Authenticates the answer and takes it apart.
-    fn read(&self, attempt: &Attempt, peer: &Peer, session: &Arc<Session>, seq: u64, answer: &Message) -> Result<Answer, Fault> {
+    fn read(
+        &self,
+        attempt: &Attempt,
+        peer: &Peer,
+        session: &Arc<Session>,
+        seq: u64,
+        answer: &Message,
+    ) -> Result<Answer, Fault> {
         let forged = || {
-            let fault = format!("the answer that came is not from {}; the call may have run", peer.address.member);
+            let fault = format!(
+                "the answer that came is not from {}; the call may have run",
+                peer.address.member
+            );
             Fault::new(FaultKind::Unreachable, fault)
         };
         let frame = match Incoming::parse(&answer.payload) {
@@ -99,7 +126,9 @@ impl Invoker {
         let (head, rest) = frame.open(&session.inbound, Sealed::default()).ok_or_else(forged)?;
         match kind {
             FrameKind::Reply => {
-                let broken = |error: call::HeadError| Fault::internal(format!("the reply of {} cannot be read: {error}", peer.address.member));
+                let broken = |error: call::HeadError| {
+                    Fault::internal(format!("the reply of {} cannot be read: {error}", peer.address.member))
+                };
                 let head = ReplyHead::decode(&head).map_err(broken)?;
                 let (app_head, inline) = call::split(&rest, head.head_len).map_err(broken)?;
                 let body = if head.streamed {
@@ -160,7 +189,14 @@ impl Invoker {
     fn route(&self, call: InvocationId, peer: &Peer, session: &Arc<Session>) -> Route {
         let (member, incarnation) = (&peer.address.member, peer.address.incarnation);
         let peer_subject = subject::mailbox_stream(&self.me.lattice, member, incarnation, call).into();
-        Route { key: StreamKey { call, side: Side::Caller }, session: session.clone(), peer_subject }
+        Route {
+            key: StreamKey {
+                call,
+                side: Side::Caller,
+            },
+            session: session.clone(),
+            peer_subject,
+        }
     }
 }
 
@@ -190,12 +226,19 @@ impl Drop for CancelOnDrop<'_> {
 fn request_fault(peer: &Peer, error: &RequestError, deadline: Instant) -> Fault {
     let member = &peer.address.member;
     match error {
-        RequestError::NoResponders { .. } => Fault::new(FaultKind::NoResponders, format!("{member} is not there any more")),
+        RequestError::NoResponders { .. } => {
+            Fault::new(FaultKind::NoResponders, format!("{member} is not there any more"))
+        }
         RequestError::TimedOut { .. } => remaining(deadline).err().unwrap_or_else(|| {
-            Fault::new(FaultKind::Unreachable, format!("no answer from {member}; the call may have run"))
+            Fault::new(
+                FaultKind::Unreachable,
+                format!("no answer from {member}; the call may have run"),
+            )
         }),
         RequestError::Denied { .. } => Fault::denied(error.to_string()).blaming(lattice_core::Blame::Host),
-        RequestError::Publish(lattice_bus::PublishError::TooLarge { .. }) => Fault::new(FaultKind::TooLarge, error.to_string()),
+        RequestError::Publish(lattice_bus::PublishError::TooLarge { .. }) => {
+            Fault::new(FaultKind::TooLarge, error.to_string())
+        }
         error if error.was_sent() => Fault::new(FaultKind::Unreachable, format!("{error}; the call may have run")),
         error => Fault::new(FaultKind::NoResponders, error.to_string()),
     }

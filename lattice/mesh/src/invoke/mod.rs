@@ -42,9 +42,10 @@ impl Invoker {
     /// Calls one member.
     pub(crate) async fn invoke(&self, call: OutgoingCall, to: &MemberId) -> Result<Reply, Fault> {
         let mut attempt = self.prepare(call)?;
-        let known = self.directory.get(to).ok_or_else(|| {
-            Fault::new(FaultKind::NoResponders, format!("{to} is not there"))
-        })?;
+        let known = self
+            .directory
+            .get(to)
+            .ok_or_else(|| Fault::new(FaultKind::NoResponders, format!("{to} is not there")))?;
         self.try_at(&mut attempt, &known.address()).await
     }
 
@@ -53,7 +54,10 @@ impl Invoker {
         let link = self.links.current().get(&call.link).cloned();
         let link = link.ok_or_else(|| Fault::denied(format!("link `{}` is not in force", call.link)))?;
         if !link.allows(call.function.as_str()) {
-            return Err(Fault::denied(format!("link `{}` does not allow `{}`", call.link, call.function)));
+            return Err(Fault::denied(format!(
+                "link `{}` does not allow `{}`",
+                call.link, call.function
+            )));
         }
         Ok(Attempt::new(call))
     }
@@ -61,7 +65,10 @@ impl Invoker {
     /// Calls one run of one member. The attempt can be used again if the fault is safe to retry and its body untouched.
     async fn try_at(&self, attempt: &mut Attempt, to: &Address) -> Result<Reply, Fault> {
         let Some(peer) = self.peers.get(to) else {
-            return Err(Fault::new(FaultKind::NoResponders, format!("{} was started anew", to.member)));
+            return Err(Fault::new(
+                FaultKind::NoResponders,
+                format!("{} was started anew", to.member),
+            ));
         };
         let _counted = peer.count_call();
         let outcome = self.try_peer(attempt, &peer).await;
@@ -83,16 +90,22 @@ impl Invoker {
         // That answer proves nothing by itself. The next handshake says under signature whether the peer really has no such session: only
         // then has the call not run, and may be made again.
         let lost = session.id;
-        let session = peer.session(&self.me, &self.bus, Some(lost), attempt.remaining()?).await?;
+        let session = peer
+            .session(&self.me, &self.bus, Some(lost), attempt.remaining()?)
+            .await?;
         if !peer.disowned(lost) {
-            let fault = format!("{} denied the session it has; the call may have run", peer.address.member);
+            let fault = format!(
+                "{} denied the session it has; the call may have run",
+                peer.address.member
+            );
             return Err(Fault::new(FaultKind::Unreachable, fault));
         }
         match self.exchange(attempt, peer, &session).await? {
             Answer::Reply(reply) => Ok(reply),
-            Answer::UnknownSession => {
-                Err(Fault::new(FaultKind::Overloaded, format!("{} keeps forgetting its sessions", peer.address.member)))
-            }
+            Answer::UnknownSession => Err(Fault::new(
+                FaultKind::Overloaded,
+                format!("{} keeps forgetting its sessions", peer.address.member),
+            )),
         }
     }
 }
@@ -101,7 +114,10 @@ impl Invoker {
 fn remaining(deadline: Instant) -> Result<Duration, Fault> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
-        return Err(Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before an answer came").blaming(lattice_core::Blame::Lattice));
+        return Err(
+            Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before an answer came")
+                .blaming(lattice_core::Blame::Lattice),
+        );
     }
     Ok(left)
 }

@@ -29,7 +29,10 @@ impl Invoker {
             let Some(next) = self.choose(&attempt, &tried, hint) else {
                 let fault = last.take().unwrap_or_else(|| nobody(&attempt));
                 // Everybody was busy: then that is the answer. Somebody was there and is not: then it may just be on its way.
-                let moving = matches!(fault.kind, FaultKind::NotHere | FaultKind::NoResponders | FaultKind::Draining);
+                let moving = matches!(
+                    fault.kind,
+                    FaultKind::NotHere | FaultKind::NoResponders | FaultKind::Draining
+                );
                 let known = tried.len() > exclude.len() || self.directory.is_running(&attempt.route.target);
                 if settled || !moving || !known {
                     return Err(fault);
@@ -55,7 +58,13 @@ impl Invoker {
         if let Some(hint) = hint.filter(|hint| !tried.contains(hint))
             && let Some(known) = self.directory.get(&hint)
         {
-            return Some(Candidate { address: known.address(), load: Load { in_flight: 0, capacity: 1 } });
+            return Some(Candidate {
+                address: known.address(),
+                load: Load {
+                    in_flight: 0,
+                    capacity: 1,
+                },
+            });
         }
         let mut candidates = self.directory.candidates(&attempt.route.target);
         candidates.retain(|candidate| !tried.contains(&candidate.address.member));
@@ -70,7 +79,10 @@ impl Invoker {
     /// What the candidate last said of itself, or what we have given it since, whichever is more.
     fn load(&self, candidate: &Candidate) -> Load {
         let ours = self.peers.in_flight(&candidate.address.member);
-        Load { in_flight: candidate.load.in_flight.max(ours), ..candidate.load }
+        Load {
+            in_flight: candidate.load.in_flight.max(ours),
+            ..candidate.load
+        }
     }
 
     /// Waits until the directory says something new about the target; false when it does not in time.
@@ -94,5 +106,8 @@ impl Invoker {
 }
 
 fn nobody(attempt: &Attempt) -> Fault {
-    Fault::new(FaultKind::NoResponders, format!("no member runs {}", attempt.route.target))
+    Fault::new(
+        FaultKind::NoResponders,
+        format!("no member runs {}", attempt.route.target),
+    )
 }

@@ -62,9 +62,9 @@ impl ConfigStore {
         if let Some(config) = self.memory.lock().get(digest) {
             return Ok(config.clone());
         }
-        let config = match self.from_disk(digest).await {
+        let config = match self.on_disk(digest).await {
             Some(config) => config,
-            None => self.from_bucket(digest).await?,
+            None => self.in_bucket(digest).await?,
         };
         let config = Arc::new(config);
         let mut memory = self.memory.lock();
@@ -107,9 +107,10 @@ impl ConfigStore {
         }
     }
 
-    async fn from_disk(&self, digest: &Digest) -> Option<ConfigMap> {
+    async fn on_disk(&self, digest: &Digest) -> Option<ConfigMap> {
         let (path, digest) = (self.file(digest), *digest);
-        let read = tokio::task::spawn_blocking(move || std::fs::read(path).ok().map(|body| ConfigMap::decode(&body, &digest)));
+        let read =
+            tokio::task::spawn_blocking(move || std::fs::read(path).ok().map(|body| ConfigMap::decode(&body, &digest)));
         match read.await.ok()?? {
             Ok(config) => Some(config),
             Err(error) => {
@@ -119,9 +120,15 @@ impl ConfigStore {
         }
     }
 
-    async fn from_bucket(&self, digest: &Digest) -> Result<ConfigMap, FetchConfigError> {
-        let bucket = self.bucket.get_or_try_init(|| self.bus.bucket(buckets::config(&self.lattice))).await?;
-        let entry = bucket.get(&digest.hex()).await?.ok_or(FetchConfigError::NotFound(*digest))?;
+    async fn in_bucket(&self, digest: &Digest) -> Result<ConfigMap, FetchConfigError> {
+        let bucket = self
+            .bucket
+            .get_or_try_init(|| self.bus.bucket(buckets::config(&self.lattice)))
+            .await?;
+        let entry = bucket
+            .get(&digest.hex())
+            .await?
+            .ok_or(FetchConfigError::NotFound(*digest))?;
         let config = ConfigMap::decode(&entry.value, digest)?;
         let path = self.file(digest);
         let written = tokio::task::spawn_blocking(move || disk::replace(&path, &entry.value)).await;

@@ -47,11 +47,26 @@ enum Input {
 }
 
 impl Keeper {
-    pub(crate) fn new(bus: Bus, lattice: &LatticeId, links: Arc<Links>, trust: Arc<TrustStore>, events: Events) -> Self {
+    pub(crate) fn new(
+        bus: Bus,
+        lattice: &LatticeId,
+        links: Arc<Links>,
+        trust: Arc<TrustStore>,
+        events: Events,
+    ) -> Self {
         let mut serial = trust.serial();
         serial.mark_changed();
         let bucket = WatchedBucket::new(bus, buckets::links(lattice));
-        Self { links, trust, serial, events, bucket, unsaved: Vec::new(), dirty: false, reported: HashMap::new() }
+        Self {
+            links,
+            trust,
+            serial,
+            events,
+            bucket,
+            unsaved: Vec::new(),
+            dirty: false,
+            reported: HashMap::new(),
+        }
     }
 
     /// Runs until dropped, or the bus is closed.
@@ -89,7 +104,9 @@ impl Keeper {
 
     fn until_tick(&self) -> Duration {
         let wakeup = self.links.table.lock().next_wakeup();
-        wakeup.map_or(TICK_MAX, |at| at.since(now()).clamp(Duration::from_millis(200), TICK_MAX))
+        wakeup.map_or(TICK_MAX, |at| {
+            at.since(now()).clamp(Duration::from_millis(200), TICK_MAX)
+        })
     }
 
     async fn take_batch(&mut self, first: BucketEvent) {
@@ -104,7 +121,11 @@ impl Keeper {
                 }
             }
             taken += 1;
-            next = if taken < BATCH_MAX { self.bucket.recv().now_or_never().flatten() } else { None };
+            next = if taken < BATCH_MAX {
+                self.bucket.recv().now_or_never().flatten()
+            } else {
+                None
+            };
         }
     }
 
@@ -113,7 +134,12 @@ impl Keeper {
             let still = self.links.table.lock().note_deleted(&entry.key);
             if let Some(link) = still {
                 tracing::warn!(link = %link.id, "the link was deleted from its bucket without a signed tombstone; it stays in force");
-                self.events.emit("link-deletion-ignored", &json!({ "link": link.id, "generation": link.generation })).await;
+                self.events
+                    .emit(
+                        "link-deletion-ignored",
+                        &json!({ "link": link.id, "generation": link.generation }),
+                    )
+                    .await;
             }
             return;
         }
@@ -144,7 +170,9 @@ impl Keeper {
     async fn note(&mut self, changes: Vec<Change>) {
         for change in changes.into_iter().filter_map(to_link_change) {
             match &change {
-                LinkChange::Linked(link) => tracing::info!(link = %link.id, generation = link.generation, "link in force"),
+                LinkChange::Linked(link) => {
+                    tracing::info!(link = %link.id, generation = link.generation, "link in force");
+                }
                 LinkChange::Unlinked(link, gone) => self.say_unlinked(link, gone).await,
             }
             self.unsaved.push(change);
@@ -158,7 +186,9 @@ impl Keeper {
             Gone::Refused(refusal) => (refusal.code(), refusal.to_string()),
         };
         tracing::info!(%link, code, %reason, "link ended");
-        self.events.emit("link-ended", &json!({ "link": link, "code": code, "reason": reason })).await;
+        self.events
+            .emit("link-ended", &json!({ "link": link, "code": code, "reason": reason }))
+            .await;
     }
 
     /// Shows what changed. A link that ended is gone at once; one that began is shown only when the disk will remember it, because a
@@ -180,7 +210,10 @@ impl Keeper {
             self.links.view.store(Arc::new(view));
         }
         if let Err(error) = self.links.save().await {
-            tracing::error!(error = &error as &dyn std::error::Error, "links cannot be kept on disk; new ones wait until they can");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "links cannot be kept on disk; new ones wait until they can"
+            );
             return;
         }
         self.dirty = false;

@@ -51,8 +51,9 @@ impl Links {
     /// Goes on from what is on disk, as far as `trust` still bears it.
     pub(crate) fn load(data_dir: &Path, trust: &Trust, configs: Arc<ConfigStore>) -> Result<Self, DiskError> {
         let file = data_dir.join("links.json");
-        let saved: Vec<Remembered> =
-            disk::read_json(&file).map_err(|source| DiskError::new("read", &file, source))?.unwrap_or_default();
+        let saved: Vec<Remembered> = disk::read_json(&file)
+            .map_err(|source| DiskError::new("read", &file, source))?
+            .unwrap_or_default();
         let mut table = LinkTable::restore(saved);
         table.recheck(trust, crate::trust::now());
         let view = LinkView::new(table.links());
@@ -60,7 +61,14 @@ impl Links {
         configs.want(view.all().filter_map(|link| link.config_digest).collect());
         let view = ArcSwap::from_pointee(view);
         let changes = broadcast::Sender::new(CHANGES);
-        Ok(Self { view, table: Mutex::new(table), file, changes, caught_up: watch::Sender::new(false), configs })
+        Ok(Self {
+            view,
+            table: Mutex::new(table),
+            file,
+            changes,
+            caught_up: watch::Sender::new(false),
+            configs,
+        })
     }
 
     /// The links in force now.
@@ -76,7 +84,10 @@ impl Links {
     /// Tokens that were refused, by their key in the bucket.
     pub fn refusals(&self) -> Vec<(String, Rejected)> {
         let table = self.table.lock();
-        table.refusals().map(|(key, rejected)| (key.to_owned(), rejected.clone())).collect()
+        table
+            .refusals()
+            .map(|(key, rejected)| (key.to_owned(), rejected.clone()))
+            .collect()
     }
 
     /// The highest generation of a link accepted so far, in force or not.

@@ -18,8 +18,14 @@ impl LinkView {
         let mut view = Self::default();
         for link in links {
             view.by_id.insert(link.id.clone(), link.clone());
-            view.by_source.entry(link.source.clone()).or_default().push(link.clone());
-            view.by_target.entry(link.target.clone()).or_default().push(link.clone());
+            view.by_source
+                .entry(link.source.clone())
+                .or_default()
+                .push(link.clone());
+            view.by_target
+                .entry(link.target.clone())
+                .or_default()
+                .push(link.clone());
         }
         view
     }
@@ -31,7 +37,10 @@ impl LinkView {
 
     /// The link that lets `source` use `interface` under `label`. One for the very interface goes before one for its package.
     pub fn find(&self, source: &Party, interface: &VersionedInterface, label: &LinkLabel) -> Option<&Arc<ActiveLink>> {
-        let fitting = self.of_source(source).iter().filter(|link| link.label == *label && link.covers(interface));
+        let fitting = self
+            .of_source(source)
+            .iter()
+            .filter(|link| link.label == *label && link.covers(interface));
         fitting.max_by_key(|link| link.interface.as_interface().is_some())
     }
 

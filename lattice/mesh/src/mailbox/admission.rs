@@ -21,14 +21,22 @@ pub(crate) struct Admitted {
 
 impl Admission {
     pub(crate) fn new(calls_max: usize, bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { calls_max, bytes_max, calls: AtomicUsize::new(0), bytes: AtomicUsize::new(0) })
+        Arc::new(Self {
+            calls_max,
+            bytes_max,
+            calls: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+        })
     }
 
     /// Takes a place for a call that came in `bytes` bytes. A single call larger than all that is allowed is taken when it is alone.
     pub(crate) fn admit(self: &Arc<Self>, bytes: usize) -> Option<Admitted> {
         let before = self.calls.fetch_add(1, Ordering::AcqRel);
         let bytes_before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
-        let place = Admitted { admission: self.clone(), bytes };
+        let place = Admitted {
+            admission: self.clone(),
+            bytes,
+        };
         let fits = bytes_before == 0 || bytes_before.saturating_add(bytes) <= self.bytes_max;
         (before < self.calls_max && fits).then_some(place)
     }

@@ -25,7 +25,10 @@ pub(super) struct Handshakes {
 
 impl Handshakes {
     pub(super) fn new() -> Self {
-        Self { waiting: Arc::new(Semaphore::new(WAITING_MAX)), at_work: Semaphore::new(AT_WORK_MAX) }
+        Self {
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            at_work: Semaphore::new(AT_WORK_MAX),
+        }
     }
 }
 
@@ -40,7 +43,9 @@ impl Mailbox {
         };
         let mailbox = self.clone();
         self.tasks.spawn(async move {
-            let Ok(turn) = mailbox.handshakes.at_work.acquire().await else { return };
+            let Ok(turn) = mailbox.handshakes.at_work.acquire().await else {
+                return;
+            };
             let answer = match mailbox.greet(&body) {
                 Ok(ack) => open::with_body(OpenKind::HelloAck, &ack),
                 Err(fault) => {
@@ -58,7 +63,9 @@ impl Mailbox {
             .map_err(|_| Fault::new(FaultKind::BadArguments, "the handshake cannot be read"))?;
         let token = verify_member(&hello.token, &self.trust.current(), crate::trust::now())
             .map_err(|refusal| Fault::denied(format!("the member token is not accepted: {refusal}")))?;
-        let knows_previous = hello.previous.is_some_and(|Fixed(id)| self.sessions.read().get(&SessionId(id)).is_some());
+        let knows_previous = hello
+            .previous
+            .is_some_and(|Fixed(id)| self.sessions.read().get(&SessionId(id)).is_some());
         let (ack, keys) = hello
             .answer(&self.me, &token.id, knows_previous)
             .map_err(|error| Fault::denied(format!("the handshake is not accepted: {error}")))?;

@@ -47,7 +47,9 @@ pub(crate) enum Misplaced {
 
 /// Checks that the source of `link` lives on the member that called.
 pub(crate) fn check_origin(link: &ActiveLink, origin: Option<&KnownMember>) -> Result<(), Misplaced> {
-    let origin = origin.filter(|origin| origin.runs(&link.source)).ok_or(Misplaced::NotThere)?;
+    let origin = origin
+        .filter(|origin| origin.runs(&link.source))
+        .ok_or(Misplaced::NotThere)?;
     let denied = |what: &str| Err(Misplaced::Denied(Fault::denied(format!("link `{}` {what}", link.id))));
     if let Party::Actor(name) = &link.source
         && let Some(placement) = origin.presence.actor(name)
@@ -78,19 +80,46 @@ mod tests {
 
     fn link(change: impl FnOnce(&mut LinkClaims)) -> ActiveLink {
         let interface = "demo:ping/pong".parse().expect("an interface");
-        let mut claims =
-            LinkClaims::new("actor/ping".parse().expect("a party"), interface, "actor/pong".parse().expect("a party"));
+        let mut claims = LinkClaims::new(
+            "actor/ping".parse().expect("a party"),
+            interface,
+            "actor/pong".parse().expect("a party"),
+        );
         change(&mut claims);
         let id = claims.id(&"dev".parse().expect("a lattice"));
         let issuer = KeyPair::new_account().public_key().parse().expect("an issuer");
         let times = UnixSeconds::new(1);
-        ActiveLink { id, claims, issuer, token_id: String::new(), issued_at: times, expires_at: times, token: "".into() }
+        ActiveLink {
+            id,
+            claims,
+            issuer,
+            token_id: String::new(),
+            issued_at: times,
+            expires_at: times,
+            token: "".into(),
+        }
     }
 
-    fn check(link: &ActiveLink, me: &MemberId, source: &str, target: &str, interface: &str, function: &str, expect: &str) {
+    fn check(
+        link: &ActiveLink,
+        me: &MemberId,
+        source: &str,
+        target: &str,
+        interface: &str,
+        function: &str,
+        expect: &str,
+    ) {
         let (source, target) = (source.parse().expect("a party"), target.parse().expect("a party"));
-        let (interface, function) = (interface.parse().expect("an interface"), function.parse().expect("a function"));
-        let claimed = Claimed { source: &source, target: &target, interface: &interface, function: &function };
+        let (interface, function) = (
+            interface.parse().expect("an interface"),
+            function.parse().expect("a function"),
+        );
+        let claimed = Claimed {
+            source: &source,
+            target: &target,
+            interface: &interface,
+            function: &function,
+        };
         let got = check_link(link, &claimed, me).map_or_else(|fault| fault.message, |()| "ok".to_owned());
         assert!(got.ends_with(expect), "{got:?} should end with {expect:?}");
     }
@@ -100,11 +129,51 @@ mod tests {
         let me = member();
         let plain = link(|link| link.functions = FunctionSet::Only(vec!["play".parse().expect("a function")]));
         check(&plain, &me, "actor/ping", "actor/pong", "demo:ping/pong", "play", "ok");
-        check(&plain, &me, "actor/ping", "actor/pong", "demo:ping/pong@1.2.3", "play", "ok");
-        check(&plain, &me, "actor/thief", "actor/pong", "demo:ping/pong", "play", "not for actor/thief");
-        check(&plain, &me, "actor/ping", "actor/safe", "demo:ping/pong", "play", "not actor/safe");
-        check(&plain, &me, "actor/ping", "actor/pong", "demo:ping/admin", "play", "not cover demo:ping/admin");
-        check(&plain, &me, "actor/ping", "actor/pong", "demo:ping/pong", "wipe", "not allow `wipe`");
+        check(
+            &plain,
+            &me,
+            "actor/ping",
+            "actor/pong",
+            "demo:ping/pong@1.2.3",
+            "play",
+            "ok",
+        );
+        check(
+            &plain,
+            &me,
+            "actor/thief",
+            "actor/pong",
+            "demo:ping/pong",
+            "play",
+            "not for actor/thief",
+        );
+        check(
+            &plain,
+            &me,
+            "actor/ping",
+            "actor/safe",
+            "demo:ping/pong",
+            "play",
+            "not actor/safe",
+        );
+        check(
+            &plain,
+            &me,
+            "actor/ping",
+            "actor/pong",
+            "demo:ping/admin",
+            "play",
+            "not cover demo:ping/admin",
+        );
+        check(
+            &plain,
+            &me,
+            "actor/ping",
+            "actor/pong",
+            "demo:ping/pong",
+            "wipe",
+            "not allow `wipe`",
+        );
     }
 
     #[test]
@@ -133,7 +202,13 @@ mod tests {
             token: "".into(),
         };
         let name = "ping".parse().expect("a name");
-        let placement = |digest| ActorPlacement { name, digest, replicas: 1, in_flight: 0, capacity: 1 };
+        let placement = |digest| ActorPlacement {
+            name,
+            digest,
+            replicas: 1,
+            in_flight: 0,
+            capacity: 1,
+        };
         let presence = Presence {
             lattice: "dev".parse().expect("a lattice"),
             member: id,
@@ -159,7 +234,10 @@ mod tests {
         let digest = Digest::of(b"component");
         let there = origin(Some(digest));
         assert!(check_origin(&link(|_| ()), Some(&there)).is_ok());
-        assert!(matches!(check_origin(&link(|_| ()), Some(&origin(None))), Err(Misplaced::NotThere)));
+        assert!(matches!(
+            check_origin(&link(|_| ()), Some(&origin(None))),
+            Err(Misplaced::NotThere)
+        ));
         assert!(matches!(check_origin(&link(|_| ()), None), Err(Misplaced::NotThere)));
 
         let same = link(|link| link.source_digests = vec![digest]);
@@ -171,6 +249,9 @@ mod tests {
         let granted = link(|link| link.hosts = "zone=eu".parse().expect("labels"));
         assert!(check_origin(&granted, Some(&there)).is_ok());
         let claimed = link(|link| link.hosts = "zone=us".parse().expect("labels"));
-        assert!(matches!(check_origin(&claimed, Some(&there)), Err(Misplaced::Denied(_))));
+        assert!(matches!(
+            check_origin(&claimed, Some(&there)),
+            Err(Misplaced::Denied(_))
+        ));
     }
 }

@@ -32,7 +32,9 @@ use crate::presence::Announcer;
 use crate::session::{Freshness, Session, SessionTable, Standing};
 use crate::stream::Streams;
 use crate::trust::TrustStore;
-use crate::wire::{CallHead, DecodedRoutes, Frame, FrameKind, Incoming, OpenKind, PingHead, PongHead, SessionId, call, open};
+use crate::wire::{
+    CallHead, DecodedRoutes, Frame, FrameKind, Incoming, OpenKind, PingHead, PongHead, SessionId, call, open,
+};
 use crate::{Receiver, trace};
 use admission::Admission;
 use greet::Handshakes;
@@ -98,7 +100,10 @@ impl Ending {
     async fn ended(&self) -> Fault {
         let (token, reason) = &*self.0;
         token.cancelled().await;
-        reason.get().cloned().unwrap_or_else(|| Fault::internal("ended without a reason"))
+        reason
+            .get()
+            .cloned()
+            .unwrap_or_else(|| Fault::internal("ended without a reason"))
     }
 }
 
@@ -156,14 +161,25 @@ impl Mailbox {
     /// Ends every call that runs here.
     pub(crate) fn end_all(&self) {
         let stopping = || Fault::new(FaultKind::Cancelled, format!("{} is stopping", self.me.address.member));
-        self.running.lock().values().for_each(|call| call.ending.end(stopping()));
+        self.running
+            .lock()
+            .values()
+            .for_each(|call| call.ending.end(stopping()));
     }
 
     /// Ends the calls whose link is not in force any more: a grant that is taken back is taken back from streams under way as well.
     pub(crate) fn end_unlinked(&self) {
         let links = self.links.current();
-        for call in self.running.lock().values().filter(|call| links.get(&call.link).is_none()) {
-            call.ending.end(Fault::denied(format!("link `{}` ended while the call was under way", call.link)));
+        for call in self
+            .running
+            .lock()
+            .values()
+            .filter(|call| links.get(&call.link).is_none())
+        {
+            call.ending.end(Fault::denied(format!(
+                "link `{}` ended while the call was under way",
+                call.link
+            )));
         }
     }
 
@@ -197,7 +213,10 @@ impl Mailbox {
     pub(crate) fn recheck_sessions(&self) {
         let (trust, now) = (self.trust.current(), crate::trust::now());
         self.sessions.write().retain(|session| {
-            session.token.as_ref().is_none_or(|token| token.recheck(&trust, now).is_ok())
+            session
+                .token
+                .as_ref()
+                .is_none_or(|token| token.recheck(&trust, now).is_ok())
         });
     }
 
@@ -211,7 +230,10 @@ impl Mailbox {
     /// Drains the chunks. Ends when the subscription does.
     pub(crate) async fn run_chunks(self: Arc<Self>, mut chunks: Subscription) {
         while let Some(message) = chunks.recv().await {
-            let Some(ParsedSubject { purpose: Purpose::MailboxStream(_, _, call), .. }) = ParsedSubject::parse(&message.subject)
+            let Some(ParsedSubject {
+                purpose: Purpose::MailboxStream(_, _, call),
+                ..
+            }) = ParsedSubject::parse(&message.subject)
             else {
                 continue;
             };
@@ -262,11 +284,22 @@ impl Mailbox {
         }
         match kind {
             FrameKind::Call => {
-                let Some(reply) = message.reply else { return self.refuse("a call that wants no answer") };
+                let Some(reply) = message.reply else {
+                    return self.refuse("a call that wants no answer");
+                };
                 let read = CallHead::decode(head).and_then(|(head, route)| Ok((head, self.routes.decode(&route)?)));
                 match read {
                     Ok((head, route)) => {
-                        self.take_call(Arrived { session, seq, reply, head, route, rest: body, trace }).await;
+                        self.take_call(Arrived {
+                            session,
+                            seq,
+                            reply,
+                            head,
+                            route,
+                            rest: body,
+                            trace,
+                        })
+                        .await;
                     }
                     Err(error) => {
                         let fault = Fault::new(FaultKind::BadArguments, format!("the call cannot be read: {error}"));
@@ -276,15 +309,21 @@ impl Mailbox {
             }
             FrameKind::Cancel => {
                 let running = head[..].try_into().ok().and_then(|id| {
-                    let key = CallKey { session: session.id, id: uuid::Uuid::from_bytes(id).into() };
+                    let key = CallKey {
+                        session: session.id,
+                        id: uuid::Uuid::from_bytes(id).into(),
+                    };
                     self.running.lock().get(&key).cloned()
                 });
                 if let Some(call) = running {
-                    call.ending.end(Fault::new(FaultKind::Cancelled, "the caller does not want it any more"));
+                    call.ending
+                        .end(Fault::new(FaultKind::Cancelled, "the caller does not want it any more"));
                 }
             }
             FrameKind::Ping => {
-                let Ok(ping) = PingHead::decode(&head) else { return self.refuse("a ping that cannot be read") };
+                let Ok(ping) = PingHead::decode(&head) else {
+                    return self.refuse("a ping that cannot be read");
+                };
                 let pong = self.pong(&session, &ping);
                 let frame = answer_frame(FrameKind::Pong, &session, seq, |head| call::encode(&pong, head), &[]);
                 self.answer(message.reply, frame).await;
@@ -297,25 +336,38 @@ impl Mailbox {
         let refusal = if self.draining.load(Ordering::Acquire) {
             Fault::new(FaultKind::Draining, format!("{} is stopping", self.me.address.member))
         } else if let Some(place) = self.admission.admit(arrived.rest.len()) {
-            let key = CallKey { session: arrived.session.id, id: arrived.head.id };
+            let key = CallKey {
+                session: arrived.session.id,
+                id: arrived.head.id,
+            };
             let ending = Ending::default();
             let is_new = {
                 let mut running = self.running.lock();
                 let is_new = !running.contains_key(&key);
                 if is_new {
-                    running.insert(key, RunningCall { link: arrived.route.link.clone(), ending: ending.clone() });
+                    running.insert(
+                        key,
+                        RunningCall {
+                            link: arrived.route.link.clone(),
+                            ending: ending.clone(),
+                        },
+                    );
                 }
                 is_new
             };
             if is_new {
                 // Boxed here, once, because it is large and would be moved several times on its way into a task.
-                self.tasks.spawn(Box::pin(self.clone().serve(arrived, key, ending, place)));
+                self.tasks
+                    .spawn(Box::pin(self.clone().serve(arrived, key, ending, place)));
                 return;
             }
             Fault::new(FaultKind::BadArguments, "a call with this id is under way")
         } else {
             let (calls, member) = (self.admission.calls(), &self.me.address.member);
-            Fault::new(FaultKind::Overloaded, format!("{member} has {calls} calls under way and takes no more"))
+            Fault::new(
+                FaultKind::Overloaded,
+                format!("{member} has {calls} calls under way and takes no more"),
+            )
         };
         let frame = fault_frame(&arrived.session, arrived.seq, &refusal);
         self.answer(Some(arrived.reply), frame).await;
@@ -327,7 +379,10 @@ impl Mailbox {
         let mut pong = PongHead::new();
         let running = self.running.lock();
         for asked in &ping.calls {
-            let key = CallKey { session: session.id, id: call::invocation(asked.id) };
+            let key = CallKey {
+                session: session.id,
+                id: call::invocation(asked.id),
+            };
             if running.contains_key(&key) {
                 continue;
             }
@@ -359,6 +414,8 @@ fn fault_frame(session: &Session, seq: u64, fault: &Fault) -> Bytes {
 
 impl std::fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mailbox").field("subject", &self.subject).finish_non_exhaustive()
+        f.debug_struct("Mailbox")
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
     }
 }

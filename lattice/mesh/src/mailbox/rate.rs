@@ -33,9 +33,11 @@ impl RateLimits {
             }
         }
         let per_second = f64::from(per_second);
-        let counter = counters
-            .entry((link.clone(), origin.clone()))
-            .or_insert(Counter { left: per_second, per_second, at: now });
+        let counter = counters.entry((link.clone(), origin.clone())).or_insert(Counter {
+            left: per_second,
+            per_second,
+            at: now,
+        });
         counter.per_second = per_second;
         counter.left = counter.refilled(now);
         counter.at = now;

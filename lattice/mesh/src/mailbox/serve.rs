@@ -16,7 +16,9 @@ use super::{CallKey, Ending, Mailbox, fault_frame};
 use crate::peer::{CallWatch, PROBE_AFTER};
 use crate::session::Session;
 use crate::stream::{BodyReader, Pump, Route, Side, StreamKey, settle};
-use crate::wire::{CallHead, CallRoute, FrameBuilder, FrameKind, Incoming, OpenKind, PREFIX_LEN, ReplyHead, Sealed, call, open};
+use crate::wire::{
+    CallHead, CallRoute, FrameBuilder, FrameKind, Incoming, OpenKind, PREFIX_LEN, ReplyHead, Sealed, call, open,
+};
 use crate::{Body, IncomingCall, Reply, TraceContext, size};
 
 /// How long a member is waited for that is asked what it runs.
@@ -52,13 +54,22 @@ impl Drop for Running<'_> {
 
 impl Mailbox {
     pub(super) async fn serve(self: Arc<Self>, arrived: Arrived, key: CallKey, ending: Ending, place: Admitted) {
-        let _running = Running { mailbox: &self, key, place: Some(place) };
+        let _running = Running {
+            mailbox: &self,
+            key,
+            place: Some(place),
+        };
         let (session, seq, reply) = (arrived.session.clone(), arrived.seq, arrived.reply.clone());
         let deadline = Instant::now() + Duration::from_millis(arrived.head.budget_ms);
-        let outcome = self.run_within(self.run(arrived, deadline), &session, &ending, deadline).await;
+        let outcome = self
+            .run_within(self.run(arrived, deadline), &session, &ending, deadline)
+            .await;
         match outcome {
             Ok(done) => self.send_reply(done, &session, seq, reply, key, &ending).await,
-            Err(fault) => self.answer(Some(reply), fault_frame(&session, seq, &shortened(fault))).await,
+            Err(fault) => {
+                self.answer(Some(reply), fault_frame(&session, seq, &shortened(fault)))
+                    .await;
+            }
         }
     }
 
@@ -79,7 +90,10 @@ impl Mailbox {
             why = ending.ended() => return Err(why),
             () = tokio::time::sleep_until(first.into()) => {}
         }
-        let mut watch = self.peers.get(&session.peer).map(|peer| CallWatch::serving(&self.peers, &peer));
+        let mut watch = self
+            .peers
+            .get(&session.peer)
+            .map(|peer| CallWatch::serving(&self.peers, &peer));
         let caller_lost = async {
             match &mut watch {
                 Some(watch) => watch.lost().await,
@@ -97,16 +111,27 @@ impl Mailbox {
     }
 
     async fn run(&self, arrived: Arrived, deadline: Instant) -> Result<Reply, Fault> {
-        let Arrived { session, head, route, rest, trace, .. } = arrived;
+        let Arrived {
+            session,
+            head,
+            route,
+            rest,
+            trace,
+            ..
+        } = arrived;
         let (app_head, body) = call::split(&rest, head.head_len)
             .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))?;
         let link = self.check(&session, &route).await?;
-        let limited = link.limits.deadline_ms.map(|most| Instant::now() + Duration::from_millis(most));
+        let limited = link
+            .limits
+            .deadline_ms
+            .map(|most| Instant::now() + Duration::from_millis(most));
         let deadline = limited.map_or(deadline, |limited| deadline.min(limited));
         let body = self.incoming_body(&session, &head, body, link.limits.payload_bytes_max)?;
-        let receiver = self.receiver.get().ok_or_else(|| {
-            Fault::not_here(format!("{} does not serve calls yet", self.me.address.member), None)
-        })?;
+        let receiver = self
+            .receiver
+            .get()
+            .ok_or_else(|| Fault::not_here(format!("{} does not serve calls yet", self.me.address.member), None))?;
         let incoming = IncomingCall {
             id: head.id,
             origin: session.peer.member.clone(),
@@ -123,7 +148,9 @@ impl Mailbox {
         let work = AssertUnwindSafe(receiver.receive(incoming)).catch_unwind();
         // The caller's own deadline is watched by `run_within`.
         let done = match limited {
-            Some(_) => tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| too_late())?,
+            Some(_) => tokio::time::timeout_at(deadline.into(), work)
+                .await
+                .map_err(|_| too_late())?,
             None => work.await,
         };
         done.unwrap_or_else(|_panic| {
@@ -135,15 +162,25 @@ impl Mailbox {
     /// The checks of a receiver: link, place of the source, rate. The session has proved the origin and the number already.
     async fn check(&self, session: &Session, route: &CallRoute) -> Result<Arc<ActiveLink>, Fault> {
         let link = self.links.current().get(&route.link).cloned();
-        let link = link.ok_or_else(|| Fault::denied(format!("link `{}` is not in force on {}", route.link, self.me.address.member)))?;
-        let claimed =
-            Claimed { source: &route.source, target: &route.target, interface: &route.interface, function: &route.function };
+        let link = link.ok_or_else(|| {
+            Fault::denied(format!(
+                "link `{}` is not in force on {}",
+                route.link, self.me.address.member
+            ))
+        })?;
+        let claimed = Claimed {
+            source: &route.source,
+            target: &route.target,
+            interface: &route.interface,
+            function: &route.function,
+        };
         check_link(&link, &claimed, &self.me.address.member)?;
         self.check_origin(session, &link).await?;
         match link.limits.rate_per_second {
-            Some(rate) if !self.rates.take(&link.id, &session.peer.member, rate, Instant::now()) => {
-                Err(Fault::new(FaultKind::Overloaded, format!("link `{}` allows {rate} calls a second", link.id)))
-            }
+            Some(rate) if !self.rates.take(&link.id, &session.peer.member, rate, Instant::now()) => Err(Fault::new(
+                FaultKind::Overloaded,
+                format!("link `{}` allows {rate} calls a second", link.id),
+            )),
             _ => Ok(link),
         }
     }
@@ -154,9 +191,10 @@ impl Mailbox {
         let origin = || self.directory.run_of(&session.peer.member, session.peer.incarnation);
         let refused = |misplaced| match misplaced {
             Misplaced::Denied(fault) => fault,
-            Misplaced::NotThere => {
-                Fault::denied(format!("{} does not run on {}, where the call came from", link.source, session.peer.member))
-            }
+            Misplaced::NotThere => Fault::denied(format!(
+                "{} does not run on {}, where the call came from",
+                link.source, session.peer.member
+            )),
         };
         match check_origin(link, origin().as_deref()) {
             Err(Misplaced::NotThere) => {}
@@ -169,7 +207,10 @@ impl Mailbox {
     async fn ask_presence(&self, session: &Session) {
         let peer = &session.peer;
         let mailbox = subject::mailbox(&self.me.lattice, &peer.member, peer.incarnation);
-        let asked = self.bus.request(mailbox, Headers::new(), open::bare(OpenKind::Who), ASK_TIMEOUT).await;
+        let asked = self
+            .bus
+            .request(mailbox, Headers::new(), open::bare(OpenKind::Who), ASK_TIMEOUT)
+            .await;
         match asked.as_ref().map(|answer| Incoming::parse(&answer.payload)) {
             Ok(Ok(Incoming::Open(OpenKind::Presence, presence))) => {
                 self.announcer.heard(&presence);
@@ -180,9 +221,18 @@ impl Mailbox {
         }
     }
 
-    fn incoming_body(&self, session: &Arc<Session>, head: &CallHead, inline: Bytes, limit: Option<u64>) -> Result<Body, Fault> {
+    fn incoming_body(
+        &self,
+        session: &Arc<Session>,
+        head: &CallHead,
+        inline: Bytes,
+        limit: Option<u64>,
+    ) -> Result<Body, Fault> {
         let too_large = move |limit: u64| {
-            Fault::new(FaultKind::TooLarge, format!("the link allows requests of {limit} bytes"))
+            Fault::new(
+                FaultKind::TooLarge,
+                format!("the link allows requests of {limit} bytes"),
+            )
         };
         if !head.streamed {
             return match limit {
@@ -191,7 +241,9 @@ impl Mailbox {
             };
         }
         let reader = BodyReader::open(&self.streams, self.route(session, head.id));
-        let Some(limit) = limit else { return Ok(Body::stream(reader)) };
+        let Some(limit) = limit else {
+            return Ok(Body::stream(reader));
+        };
         let mut read = 0_u64;
         Ok(Body::stream(reader.map(move |chunk| {
             let chunk = chunk?;
@@ -203,7 +255,14 @@ impl Mailbox {
     fn route(&self, session: &Arc<Session>, call: lattice_core::InvocationId) -> Route {
         let peer = &session.peer;
         let peer_subject = subject::mailbox_stream(&self.me.lattice, &peer.member, peer.incarnation, call).into();
-        Route { key: StreamKey { call, side: Side::Callee }, session: session.clone(), peer_subject }
+        Route {
+            key: StreamKey {
+                call,
+                side: Side::Callee,
+            },
+            session: session.clone(),
+            peer_subject,
+        }
     }
 
     /// Sends the reply: in one message if it fits, else the head first and the body after it.
@@ -218,7 +277,11 @@ impl Mailbox {
     ) {
         let room = size::room(self.bus.max_payload());
         let Some(room_for_body) = room.checked_sub(done.head.len()) else {
-            let fault = Fault::new(FaultKind::TooLarge, "the head of the reply is longer than one message holds").blaming(lattice_core::Blame::Host);
+            let fault = Fault::new(
+                FaultKind::TooLarge,
+                "the head of the reply is longer than one message holds",
+            )
+            .blaming(lattice_core::Blame::Host);
             return self.answer(Some(reply), fault_frame(session, seq, &fault)).await;
         };
         let inline = match settle(done.body, size::SETTLE_MAX.min(room_for_body)) {
@@ -231,7 +294,8 @@ impl Mailbox {
             }
         };
         if let Some(body) = inline {
-            self.answer(Some(reply), reply_frame(session, seq, &done.head, &body, false)).await;
+            self.answer(Some(reply), reply_frame(session, seq, &done.head, &body, false))
+                .await;
         }
     }
 
@@ -247,7 +311,8 @@ impl Mailbox {
         ending: &Ending,
     ) {
         let pump = Pump::open(&self.streams, self.bus.clone(), self.route(session, key.id));
-        self.answer(Some(reply), reply_frame(session, seq, head, &[], true)).await;
+        self.answer(Some(reply), reply_frame(session, seq, head, &[], true))
+            .await;
         let source = Mutex::new(Some(body.into_stream()));
         tokio::select! {
             end = pump.run(&source) => tracing::trace!(call = %key.id, ?end, "reply body ended"),
@@ -257,19 +322,36 @@ impl Mailbox {
 }
 
 fn too_late() -> Fault {
-    Fault::new(FaultKind::DeadlineExceeded, "the deadline passed while the call was running")
+    Fault::new(
+        FaultKind::DeadlineExceeded,
+        "the deadline passed while the call was running",
+    )
 }
 
 fn reply_frame(session: &Session, seq: u64, head: &Bytes, body: &[u8], streamed: bool) -> Bytes {
-    let reply = ReplyHead { streamed, head_len: u32::try_from(head.len()).unwrap_or(u32::MAX) };
-    let mut builder = FrameBuilder::new(FrameKind::Reply, session.id, seq, ReplyHead::LEN + head.len() + body.len());
+    let reply = ReplyHead {
+        streamed,
+        head_len: u32::try_from(head.len()).unwrap_or(u32::MAX),
+    };
+    let mut builder = FrameBuilder::new(
+        FrameKind::Reply,
+        session.id,
+        seq,
+        ReplyHead::LEN + head.len() + body.len(),
+    );
     reply.encode(builder.head());
     builder.begin_body(head);
     builder.finish(&session.outbound, Sealed::default(), body)
 }
 
 /// Seals an answer to the frame with the number `seq`.
-pub(super) fn answer_frame(kind: FrameKind, session: &Session, seq: u64, head: impl FnOnce(&mut BytesMut), body: &[u8]) -> Bytes {
+pub(super) fn answer_frame(
+    kind: FrameKind,
+    session: &Session,
+    seq: u64,
+    head: impl FnOnce(&mut BytesMut),
+    body: &[u8],
+) -> Bytes {
     let mut builder = FrameBuilder::new(kind, session.id, seq, PREFIX_LEN + body.len());
     head(builder.head());
     builder.finish(&session.outbound, Sealed::default(), body)
@@ -277,7 +359,10 @@ pub(super) fn answer_frame(kind: FrameKind, session: &Session, seq: u64, head: i
 
 fn shortened(mut fault: Fault) -> Fault {
     if fault.message.len() > FAULT_MESSAGE_MAX {
-        let end = (0..=FAULT_MESSAGE_MAX).rev().find(|at| fault.message.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=FAULT_MESSAGE_MAX)
+            .rev()
+            .find(|at| fault.message.is_char_boundary(*at))
+            .unwrap_or(0);
         fault.message.truncate(end);
         fault.message.push('…');
     }

@@ -55,10 +55,14 @@ impl Peer {
     async fn make_session(&self, me: &Identity, bus: &Bus, lost: Option<SessionId>) -> Result<Arc<Session>, Fault> {
         let (handshake, hello) = Handshake::begin(me, self.address.clone(), lost);
         let payload = open::with_body(OpenKind::Hello, &hello);
-        let answer = bus.request(&self.mailbox, Headers::new(), payload, HANDSHAKE_TIMEOUT).await;
+        let answer = bus
+            .request(&self.mailbox, Headers::new(), payload, HANDSHAKE_TIMEOUT)
+            .await;
         let answer = answer.map_err(|error| hello_failed(self, &error))?;
         let ack = read_answer(self, &answer.payload)?;
-        let keys = handshake.finish(&ack).map_err(|error| Fault::internal(format!("no session with {}: {error}", self.address.member)))?;
+        let keys = handshake
+            .finish(&ack)
+            .map_err(|error| Fault::internal(format!("no session with {}: {error}", self.address.member)))?;
         if let Some(lost) = lost
             && !ack.knows_previous
         {
@@ -76,7 +80,12 @@ impl Peer {
 }
 
 fn read_answer(peer: &Peer, payload: &Bytes) -> Result<HelloAck, Fault> {
-    let broken = || Fault::internal(format!("{} answered a handshake with something else", peer.address.member));
+    let broken = || {
+        Fault::internal(format!(
+            "{} answered a handshake with something else",
+            peer.address.member
+        ))
+    };
     match Incoming::parse(payload) {
         Ok(Incoming::Open(OpenKind::HelloAck, body)) => rmp_serde::from_slice(&body).map_err(|_| broken()),
         Ok(Incoming::Open(OpenKind::Refused, body)) => Err(Fault::decode(&body)),
@@ -90,5 +99,8 @@ fn hello_failed(peer: &Peer, error: &RequestError) -> Fault {
 
 /// Nothing but a hello was sent, so that the call may go elsewhere.
 fn unanswered(peer: &Peer, reason: impl std::fmt::Display) -> Fault {
-    Fault::new(FaultKind::NoResponders, format!("{} does not answer: {reason}", peer.address.member))
+    Fault::new(
+        FaultKind::NoResponders,
+        format!("{} does not answer: {reason}", peer.address.member),
+    )
 }

@@ -14,8 +14,8 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use registry::Peers;
-pub(crate) use watchdog::{CallWatch, PROBE_AFTER};
 use watchdog::Watched;
+pub(crate) use watchdog::{CallWatch, PROBE_AFTER};
 
 use crate::identity::Address;
 use crate::session::Session;
@@ -70,7 +70,10 @@ impl Peer {
     pub(crate) fn gone_fault(&self) -> Fault {
         let why = self.why_gone.get().map_or("it is gone", String::as_str);
         let member = &self.address.member;
-        Fault::new(FaultKind::Unreachable, format!("lost {member} while the call was out, it may have run: {why}"))
+        Fault::new(
+            FaultKind::Unreachable,
+            format!("lost {member} while the call was out, it may have run: {why}"),
+        )
     }
 
     fn declare_gone(&self, why: &str) {

@@ -35,7 +35,15 @@ impl Peers {
         closing: CancellationToken,
     ) -> Arc<Self> {
         let by_member = RwLock::default();
-        Arc::new(Self { lattice, bus, streams, tasks, closing, by_member, reconnected: Mutex::new(None) })
+        Arc::new(Self {
+            lattice,
+            bus,
+            streams,
+            tasks,
+            closing,
+            by_member,
+            reconnected: Mutex::new(None),
+        })
     }
 
     /// The peer at an address; `None` when a later run of the member is known.
@@ -70,7 +78,10 @@ impl Peers {
     /// The member is gone, or this run of it: everything that waits for it fails now.
     pub(crate) fn declare_gone(&self, peer: &Arc<Peer>, why: &str) {
         let mut by_member = self.by_member.write();
-        if by_member.get(&peer.address.member).is_some_and(|current| Arc::ptr_eq(current, peer)) {
+        if by_member
+            .get(&peer.address.member)
+            .is_some_and(|current| Arc::ptr_eq(current, peer))
+        {
             by_member.remove(&peer.address.member);
         }
         drop(by_member);

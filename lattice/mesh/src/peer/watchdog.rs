@@ -58,18 +58,40 @@ pub(crate) struct CallWatch {
 
 impl CallWatch {
     /// Registers a call of ours.
-    pub(crate) fn outgoing(peers: &Arc<Peers>, peer: &Arc<Peer>, call: InvocationId, session: Arc<Session>, seq: u64) -> Self {
+    pub(crate) fn outgoing(
+        peers: &Arc<Peers>,
+        peer: &Arc<Peer>,
+        call: InvocationId,
+        session: Arc<Session>,
+        seq: u64,
+    ) -> Self {
         let (sender, receiver) = oneshot::channel();
-        peer.watched.lock().calls.insert(call, WatchedCall { session, seq, verdict: sender, ended: 0 });
+        peer.watched.lock().calls.insert(
+            call,
+            WatchedCall {
+                session,
+                seq,
+                verdict: sender,
+                ended: 0,
+            },
+        );
         ensure_running(peers, peer);
-        Self { peer: peer.clone(), call: Some(call), verdict: Some(receiver) }
+        Self {
+            peer: peer.clone(),
+            call: Some(call),
+            verdict: Some(receiver),
+        }
     }
 
     /// Registers a call that the peer made and we serve.
     pub(crate) fn serving(peers: &Arc<Peers>, peer: &Arc<Peer>) -> Self {
         peer.watched.lock().served += 1;
         ensure_running(peers, peer);
-        Self { peer: peer.clone(), call: None, verdict: None }
+        Self {
+            peer: peer.clone(),
+            call: None,
+            verdict: None,
+        }
     }
 
     /// Returns once the call is known to be lost, or its peer gone.
@@ -180,13 +202,18 @@ async fn ask(bus: &Bus, peer: &Peer) -> Sign {
 /// The calls to ask after: all of one session, since one session seals one ping.
 fn questions(peer: &Peer) -> (Option<Arc<Session>>, Vec<PingedCall>) {
     let watched = peer.watched.lock();
-    let Some(session) = watched.calls.values().next().map(|call| call.session.clone()) else { return (None, Vec::new()) };
+    let Some(session) = watched.calls.values().next().map(|call| call.session.clone()) else {
+        return (None, Vec::new());
+    };
     let calls = watched
         .calls
         .iter()
         .filter(|(_, call)| call.session.id == session.id)
         .take(CALLS_PER_PING)
-        .map(|(id, call)| PingedCall { id: Fixed(*id.as_bytes()), seq: call.seq })
+        .map(|(id, call)| PingedCall {
+            id: Fixed(*id.as_bytes()),
+            seq: call.seq,
+        })
         .collect();
     (Some(session), calls)
 }
@@ -197,7 +224,9 @@ fn read_answer(session: Option<&Session>, seq: u64, payload: &Bytes) -> Sign {
         (Ok(Incoming::Sealed(frame)), Some(session))
             if frame.kind == FrameKind::Pong && frame.session == session.id && frame.seq == seq =>
         {
-            let head = frame.open(&session.inbound, Sealed::default()).and_then(|(head, _)| PongHead::decode(&head).ok());
+            let head = frame
+                .open(&session.inbound, Sealed::default())
+                .and_then(|(head, _)| PongHead::decode(&head).ok());
             head.map_or(Sign::Silent, Sign::Alive)
         }
         _ => Sign::Silent,
@@ -209,19 +238,27 @@ fn judge(peer: &Peer, pong: &PongHead) {
     let mut watched = peer.watched.lock();
     for id in &pong.lost {
         if let Some(call) = watched.calls.remove(&call::invocation(*id)) {
-            let fault = Fault::new(FaultKind::NoResponders, format!("the call to {} got lost on its way", peer.address.member));
+            let fault = Fault::new(
+                FaultKind::NoResponders,
+                format!("the call to {} got lost on its way", peer.address.member),
+            );
             let _ = call.verdict.send(fault);
         }
     }
     for id in &pong.ended {
         let id = call::invocation(*id);
-        let Some(call) = watched.calls.get_mut(&id) else { continue };
+        let Some(call) = watched.calls.get_mut(&id) else {
+            continue;
+        };
         call.ended += 1;
         if call.ended < 2 {
             continue;
         }
         if let Some(call) = watched.calls.remove(&id) {
-            let fault = format!("the answer of {} got lost on its way, the call has run", peer.address.member);
+            let fault = format!(
+                "the answer of {} got lost on its way, the call has run",
+                peer.address.member
+            );
             let _ = call.verdict.send(Fault::new(FaultKind::Unreachable, fault));
         }
     }

@@ -35,7 +35,10 @@ impl<'de, const N: usize> Deserialize<'de> for Fixed<N> {
             }
 
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                bytes.try_into().map(Fixed).map_err(|_| E::invalid_length(bytes.len(), &self))
+                bytes
+                    .try_into()
+                    .map(Fixed)
+                    .map_err(|_| E::invalid_length(bytes.len(), &self))
             }
         }
 

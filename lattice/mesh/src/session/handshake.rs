@@ -99,7 +99,14 @@ impl Handshake {
         let transcript = hello.transcript(&me.lattice, &me.address.member);
         hello.signature = Fixed(me.sign(transcript.bytes()));
         let hello_digest = hello.digest(&transcript);
-        (Self { secret, peer, hello_digest }, hello)
+        (
+            Self {
+                secret,
+                peer,
+                hello_digest,
+            },
+            hello,
+        )
     }
 
     /// Takes the answer. The member is known by its key, so that nothing but the signature has to be checked.
@@ -113,7 +120,12 @@ impl Handshake {
         }
         let shared = self.secret.diffie_hellman(&PublicKey::from(ack.ephemeral.0));
         let keys = derive(&shared, &transcript)?;
-        Ok(Established { id: keys.id, peer: self.peer, outbound: keys.to_callee, inbound: keys.to_caller })
+        Ok(Established {
+            id: keys.id,
+            peer: self.peer,
+            outbound: keys.to_callee,
+            inbound: keys.to_caller,
+        })
     }
 }
 
@@ -146,8 +158,19 @@ impl Hello {
         ack.signature = Fixed(me.sign(ack_transcript.bytes()));
         let shared = secret.diffie_hellman(&PublicKey::from(self.ephemeral.0));
         let keys = derive(&shared, &ack_transcript)?;
-        let peer = Address { member: from.clone(), incarnation: self.incarnation };
-        Ok((ack, Established { id: keys.id, peer, outbound: keys.to_caller, inbound: keys.to_callee }))
+        let peer = Address {
+            member: from.clone(),
+            incarnation: self.incarnation,
+        };
+        Ok((
+            ack,
+            Established {
+                id: keys.id,
+                peer,
+                outbound: keys.to_caller,
+                inbound: keys.to_callee,
+            },
+        ))
     }
 
     fn transcript(&self, lattice: &LatticeId, from: &MemberId) -> Transcript {
@@ -198,7 +221,11 @@ fn derive(shared: &SharedSecret, transcript: &Transcript) -> Result<Keys, Handsh
     ] {
         hkdf.expand(info, out).expect("HKDF-SHA-256 gives up to 8160 bytes");
     }
-    let keys = Keys { to_callee: MacKey::new(to_callee), to_caller: MacKey::new(to_caller), id: SessionId(id) };
+    let keys = Keys {
+        to_callee: MacKey::new(to_callee),
+        to_caller: MacKey::new(to_caller),
+        id: SessionId(id),
+    };
     to_callee.zeroize();
     to_caller.zeroize();
     Ok(keys)
@@ -223,7 +250,9 @@ mod tests {
     fn both_sides_get_the_same_keys_and_each_direction_its_own() {
         let (caller, callee) = (identity(1), identity(2));
         let (handshake, hello) = Handshake::begin(&caller, callee.address.clone(), None);
-        let (ack, theirs) = hello.answer(&callee, &caller.address.member, false).expect("a fair hello");
+        let (ack, theirs) = hello
+            .answer(&callee, &caller.address.member, false)
+            .expect("a fair hello");
         let ours = handshake.finish(&ack).expect("a fair answer");
         assert_eq!(ours.id, theirs.id);
         assert_eq!(mac(&ours.outbound), mac(&theirs.inbound));
@@ -236,7 +265,12 @@ mod tests {
     fn a_repeated_hello_gives_different_keys() {
         let (caller, callee) = (identity(1), identity(2));
         let (_, hello) = Handshake::begin(&caller, callee.address.clone(), None);
-        let answer = || hello.answer(&callee, &caller.address.member, false).expect("a fair hello").1;
+        let answer = || {
+            hello
+                .answer(&callee, &caller.address.member, false)
+                .expect("a fair hello")
+                .1
+        };
         assert_ne!(answer().id, answer().id);
     }
 
@@ -250,32 +284,82 @@ mod tests {
         };
         check(&hello, &other, from, HandshakeError::NotForUs);
         check(&hello, &callee, &other.address.member, HandshakeError::Signature);
-        check(&Hello { v: 9, ..hello.clone() }, &callee, from, HandshakeError::Version(9));
-        check(&Hello { incarnation: Incarnation::from(7), ..hello.clone() }, &callee, from, HandshakeError::Signature);
-        check(&Hello { previous: Some(Fixed([0; 16])), ..hello.clone() }, &callee, from, HandshakeError::Signature);
-        check(&Hello { token: "other".into(), ..hello.clone() }, &callee, from, HandshakeError::Signature);
-        check(&Hello { ephemeral: Fixed([0; 32]), ..hello }, &callee, from, HandshakeError::Signature);
+        check(
+            &Hello { v: 9, ..hello.clone() },
+            &callee,
+            from,
+            HandshakeError::Version(9),
+        );
+        check(
+            &Hello {
+                incarnation: Incarnation::from(7),
+                ..hello.clone()
+            },
+            &callee,
+            from,
+            HandshakeError::Signature,
+        );
+        check(
+            &Hello {
+                previous: Some(Fixed([0; 16])),
+                ..hello.clone()
+            },
+            &callee,
+            from,
+            HandshakeError::Signature,
+        );
+        check(
+            &Hello {
+                token: "other".into(),
+                ..hello.clone()
+            },
+            &callee,
+            from,
+            HandshakeError::Signature,
+        );
+        check(
+            &Hello {
+                ephemeral: Fixed([0; 32]),
+                ..hello
+            },
+            &callee,
+            from,
+            HandshakeError::Signature,
+        );
     }
 
     #[test]
     fn refuses_an_answer_by_another_or_with_a_changed_claim() {
         let (caller, callee, other) = (identity(1), identity(2), identity(2));
         let begin = || Handshake::begin(&caller, callee.address.clone(), Some(SessionId([1; 16])));
-        let answer = |hello: &Hello| hello.answer(&callee, &caller.address.member, true).expect("a fair hello").0;
+        let answer = |hello: &Hello| {
+            hello
+                .answer(&callee, &caller.address.member, true)
+                .expect("a fair hello")
+                .0
+        };
 
         let (handshake, hello) = begin();
-        let ack = HelloAck { knows_previous: false, ..answer(&hello) };
+        let ack = HelloAck {
+            knows_previous: false,
+            ..answer(&hello)
+        };
         assert_eq!(handshake.finish(&ack).err(), Some(HandshakeError::Signature));
 
         let (handshake, _) = begin();
         let (_, another) = begin();
-        assert_eq!(handshake.finish(&answer(&another)).err(), Some(HandshakeError::Signature));
+        assert_eq!(
+            handshake.finish(&answer(&another)).err(),
+            Some(HandshakeError::Signature)
+        );
 
         let (handshake, mut hello) = begin();
         hello.to = other.address.member.clone();
         let transcript = hello.transcript(&caller.lattice, &caller.address.member);
         hello.signature = Fixed(caller.sign(transcript.bytes()));
-        let (ack, _) = hello.answer(&other, &caller.address.member, true).expect("fair for the other");
+        let (ack, _) = hello
+            .answer(&other, &caller.address.member, true)
+            .expect("fair for the other");
         assert_eq!(handshake.finish(&ack).err(), Some(HandshakeError::Signature));
     }
 
@@ -286,6 +370,9 @@ mod tests {
         hello.ephemeral = Fixed([0; 32]);
         let transcript = hello.transcript(&caller.lattice, &caller.address.member);
         hello.signature = Fixed(caller.sign(transcript.bytes()));
-        assert_eq!(hello.answer(&callee, &caller.address.member, false).err(), Some(HandshakeError::WeakKey));
+        assert_eq!(
+            hello.answer(&callee, &caller.address.member, false).err(),
+            Some(HandshakeError::WeakKey)
+        );
     }
 }

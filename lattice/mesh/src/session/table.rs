@@ -86,7 +86,10 @@ impl SessionTable {
     /// Drops the sessions that `keep` does not want, such as those whose token was revoked.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Session) -> bool) {
         let unwanted = |map: &HashMap<SessionId, Arc<Session>>| -> Vec<SessionId> {
-            map.values().filter(|session| !keep(session)).map(|session| session.id).collect()
+            map.values()
+                .filter(|session| !keep(session))
+                .map(|session| session.id)
+                .collect()
         };
         for id in unwanted(&self.confirmed) {
             self.remove(&id);
@@ -98,7 +101,9 @@ impl SessionTable {
     }
 
     fn remove(&mut self, id: &SessionId) {
-        let Some(session) = self.confirmed.remove(id) else { return };
+        let Some(session) = self.confirmed.remove(id) else {
+            return;
+        };
         if let Some(own) = self.per_member.get_mut(&session.peer.member) {
             own.retain(|other| other != id);
             if own.is_empty() {
@@ -109,7 +114,9 @@ impl SessionTable {
 }
 
 fn least_used<'a>(sessions: impl Iterator<Item = &'a Arc<Session>>) -> Option<SessionId> {
-    sessions.min_by_key(|session| -> Instant { session.last_used() }).map(|session| session.id)
+    sessions
+        .min_by_key(|session| -> Instant { session.last_used() })
+        .map(|session| session.id)
 }
 
 #[cfg(test)]
@@ -124,7 +131,10 @@ mod tests {
 
     fn address() -> Address {
         let member = KeyPair::new_server().public_key().parse().expect("a host key");
-        Address { member, incarnation: Incarnation::from(1) }
+        Address {
+            member,
+            incarnation: Incarnation::from(1),
+        }
     }
 
     fn session(number: u16, peer: &Address) -> Arc<Session> {
@@ -132,7 +142,12 @@ mod tests {
         id[..2].copy_from_slice(&number.to_be_bytes());
         let key = || MacKey::new([0; 32]);
         let peer = peer.clone();
-        Arc::new(Session::asked(Established { id: SessionId(id), peer, outbound: key(), inbound: key() }))
+        Arc::new(Session::asked(Established {
+            id: SessionId(id),
+            peer,
+            outbound: key(),
+            inbound: key(),
+        }))
     }
 
     #[test]

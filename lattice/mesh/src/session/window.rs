@@ -38,7 +38,11 @@ impl ReplayWindow {
     /// Says whether `seq` may be accepted. Changes nothing.
     pub(crate) fn check(&self, seq: u64) -> Freshness {
         // `u64::MAX` would leave no number for `next`; no honest session lives that long.
-        let fresh = if seq >= self.next { seq != u64::MAX } else { self.skipped.contains(&seq) };
+        let fresh = if seq >= self.next {
+            seq != u64::MAX
+        } else {
+            self.skipped.contains(&seq)
+        };
         if fresh { Freshness::Fresh } else { Freshness::Repeated }
     }
 
@@ -78,7 +82,11 @@ mod tests {
 
     impl Model {
         fn accept(&mut self, seq: u64) -> Freshness {
-            if self.0.insert(seq) { Freshness::Fresh } else { Freshness::Repeated }
+            if self.0.insert(seq) {
+                Freshness::Fresh
+            } else {
+                Freshness::Repeated
+            }
         }
     }
 

@@ -73,7 +73,13 @@ pub(crate) enum Violation {
 impl ReadCredit {
     /// A reader that buffers at most `window`.
     pub(crate) fn new(window: u64) -> Self {
-        Self { window, granted: 0, arrived: 0, consumed: 0, next_seq: 0 }
+        Self {
+            window,
+            granted: 0,
+            arrived: 0,
+            consumed: 0,
+            next_seq: 0,
+        }
     }
 
     /// Grants the first window, once. Later calls return `None`.
@@ -98,7 +104,10 @@ impl ReadCredit {
             return Ok(false);
         }
         if seq > self.next_seq {
-            return Err(Violation::Gap { expected: self.next_seq, got: seq });
+            return Err(Violation::Gap {
+                expected: self.next_seq,
+                got: seq,
+            });
         }
         let arrived = self.arrived.saturating_add(cost(len));
         if arrived > self.granted {
@@ -116,7 +125,10 @@ impl ReadCredit {
     pub(crate) fn arrive_empty(&mut self, seq: u64) -> Result<(), Violation> {
         // Frames without bytes repeat the number of the chunk that would come next, so that a gap shows even while the sender is idle.
         if seq > self.next_seq {
-            return Err(Violation::Gap { expected: self.next_seq, got: seq });
+            return Err(Violation::Gap {
+                expected: self.next_seq,
+                got: seq,
+            });
         }
         Ok(())
     }

@@ -25,8 +25,8 @@ pub(crate) use credit::CHUNK_MAX;
 pub(crate) use peek::settle;
 pub(crate) use reader::BodyReader;
 use reader::ReaderSlot;
-pub(crate) use writer::{Pump, Untouched};
 use writer::WriterSlot;
+pub(crate) use writer::{Pump, Untouched};
 
 /// Which end of a call a frame is for, so that a member may call itself. The number is on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,12 +94,18 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub(crate) fn new(outbox: Outbox) -> Arc<Self> {
-        Arc::new(Self { readers: Mutex::default(), writers: Mutex::default(), outbox })
+        Arc::new(Self {
+            readers: Mutex::default(),
+            writers: Mutex::default(),
+            outbox,
+        })
     }
 
     /// Hands a frame to the end it is for. Frames for nobody are dropped: their call is over.
     pub(crate) fn deliver(&self, subject: &str, call: InvocationId, frame: Frame) {
-        let Some(side) = frame.claimed_head().first().copied().and_then(Side::from_byte) else { return };
+        let Some(side) = frame.claimed_head().first().copied().and_then(Side::from_byte) else {
+            return;
+        };
         let key = StreamKey { call, side };
         match frame.kind {
             FrameKind::Data | FrameKind::Fin | FrameKind::Broken => {
@@ -122,7 +128,10 @@ impl Streams {
 
     /// Tells the reader of a body that no more of it will come.
     pub(crate) fn break_off(&self, route: &Route, why: &Fault) {
-        self.outbox.post(&route.peer_subject, route.frame(FrameKind::Broken, 0, None, &why.encode()));
+        self.outbox.post(
+            &route.peer_subject,
+            route.frame(FrameKind::Broken, 0, None, &why.encode()),
+        );
     }
 
     /// Breaks off every body to or from a peer that is gone.
@@ -134,7 +143,12 @@ impl Streams {
             }
             !lost
         });
-        for slot in self.writers.lock().values().filter(|slot| slot.route.session.peer == *peer) {
+        for slot in self
+            .writers
+            .lock()
+            .values()
+            .filter(|slot| slot.route.session.peer == *peer)
+        {
             slot.stop();
         }
     }

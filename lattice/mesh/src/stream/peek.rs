@@ -37,7 +37,10 @@ fn joined(mut front: Vec<Bytes>, len: usize) -> Body {
         Some(only) if front.is_empty() => only.into(),
         Some(last) => {
             let mut all = BytesMut::with_capacity(len);
-            front.iter().chain([&last]).for_each(|chunk| all.extend_from_slice(chunk));
+            front
+                .iter()
+                .chain([&last])
+                .for_each(|chunk| all.extend_from_slice(chunk));
             all.freeze().into()
         }
     }
@@ -48,13 +51,20 @@ mod tests {
     use super::*;
 
     fn ready(parts: &[&'static [u8]]) -> impl futures::Stream<Item = Result<Bytes, Fault>> + Send + 'static {
-        stream::iter(parts.iter().map(|part| Ok(Bytes::from_static(part))).collect::<Vec<_>>())
+        stream::iter(
+            parts
+                .iter()
+                .map(|part| Ok(Bytes::from_static(part)))
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[tokio::test]
     async fn a_short_body_that_is_there_needs_no_stream() {
         assert!(matches!(settle(Body::stream(ready(&[])), 9), Body::Empty));
-        assert!(matches!(settle(Body::stream(ready(&[b"ab", b"", b"c"])), 9), Body::Inline(bytes) if &bytes[..] == b"abc"));
+        assert!(
+            matches!(settle(Body::stream(ready(&[b"ab", b"", b"c"])), 9), Body::Inline(bytes) if &bytes[..] == b"abc")
+        );
     }
 
     #[tokio::test]
@@ -66,7 +76,11 @@ mod tests {
         let mut polled = false;
         let slow = stream::poll_fn(move |cx| {
             cx.waker().wake_by_ref();
-            if std::mem::replace(&mut polled, true) { std::task::Poll::Ready(None) } else { std::task::Poll::Pending }
+            if std::mem::replace(&mut polled, true) {
+                std::task::Poll::Ready(None)
+            } else {
+                std::task::Poll::Pending
+            }
         });
         let slow = settle(Body::stream(ready(&[b"abc"]).chain(slow)), 9);
         assert!(matches!(slow, Body::Stream(_)));

@@ -56,7 +56,10 @@ impl ReaderSlot {
             Ok(Some(Item::KeepAlive)) => {
                 // The answer also replaces a credit frame that was lost.
                 let total = self.credit.lock().granted();
-                outbox.post(&self.route.peer_subject, self.route.frame(FrameKind::Credit, 0, Some(total), &[]));
+                outbox.post(
+                    &self.route.peer_subject,
+                    self.route.frame(FrameKind::Credit, 0, Some(total), &[]),
+                );
                 ControlFlow::Continue(())
             }
             Ok(Some(Item::End)) => {
@@ -130,12 +133,22 @@ impl BodyReader {
         });
         streams.readers.lock().insert(slot.route.key, slot.clone());
         let silence = Box::pin(tokio::time::sleep(SILENCE_MAX));
-        Self { slot, streams: streams.clone(), queue, silence, opened: false, over: false, finished: false }
+        Self {
+            slot,
+            streams: streams.clone(),
+            queue,
+            silence,
+            opened: false,
+            over: false,
+            finished: false,
+        }
     }
 
     fn grant(&self, total: u64) {
         let route = &self.slot.route;
-        self.streams.outbox.post(&route.peer_subject, route.frame(FrameKind::Credit, 0, Some(total), &[]));
+        self.streams
+            .outbox
+            .post(&route.peer_subject, route.frame(FrameKind::Credit, 0, Some(total), &[]));
     }
 
     /// Checks the silence; ready when it lasted too long.
@@ -160,7 +173,9 @@ impl Stream for BodyReader {
         }
         if !self.opened {
             self.opened = true;
-            self.slot.last_heard.store(millis(self.slot.since.elapsed()), Ordering::Relaxed);
+            self.slot
+                .last_heard
+                .store(millis(self.slot.since.elapsed()), Ordering::Relaxed);
             let total = self.slot.credit.lock().open();
             if let Some(total) = total {
                 self.grant(total);
@@ -198,19 +213,27 @@ impl Drop for BodyReader {
     fn drop(&mut self) {
         let route = &self.slot.route;
         let mut readers = self.streams.readers.lock();
-        if readers.get(&route.key).is_some_and(|slot| Arc::ptr_eq(slot, &self.slot)) {
+        if readers
+            .get(&route.key)
+            .is_some_and(|slot| Arc::ptr_eq(slot, &self.slot))
+        {
             readers.remove(&route.key);
         }
         drop(readers);
         if !self.finished {
-            self.streams.outbox.post(&route.peer_subject, route.frame(FrameKind::Stop, 0, None, &[]));
+            self.streams
+                .outbox
+                .post(&route.peer_subject, route.frame(FrameKind::Stop, 0, None, &[]));
         }
     }
 }
 
 impl fmt::Debug for BodyReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BodyReader").field("key", &self.slot.route.key).field("over", &self.over).finish_non_exhaustive()
+        f.debug_struct("BodyReader")
+            .field("key", &self.slot.route.key)
+            .field("over", &self.over)
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 
 use super::credit::SendCredit;
 use super::{Route, Streams, broke_off};
-use crate::{ByteStream, size};
 use crate::wire::{Frame, FrameKind, Sealed};
+use crate::{ByteStream, size};
 
 /// How often a sender that has nothing to send, or may not, shows that it is there.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -41,7 +41,9 @@ impl WriterSlot {
         if frame.session != self.route.session.id {
             return;
         }
-        let Some((head, _)) = frame.open(&self.route.session.inbound, Sealed::to(subject)) else { return };
+        let Some((head, _)) = frame.open(&self.route.session.inbound, Sealed::to(subject)) else {
+            return;
+        };
         let age = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_heard.store(age, Ordering::Relaxed);
         match (kind, head.get(1..9).and_then(|bytes| bytes.try_into().ok())) {
@@ -105,7 +107,12 @@ impl Pump {
             last_heard: AtomicU64::new(0),
         });
         streams.writers.lock().insert(slot.route.key, slot.clone());
-        Self { slot, streams: streams.clone(), bus, seq: 0 }
+        Self {
+            slot,
+            streams: streams.clone(),
+            bus,
+            seq: 0,
+        }
     }
 
     /// Sends all of `source`. Takes nothing from it before there is credit.
@@ -113,7 +120,9 @@ impl Pump {
         if self.wait_for_room().await.is_none() {
             return PumpEnd::Stopped;
         }
-        let Some(body) = source.lock().take() else { return PumpEnd::Stopped };
+        let Some(body) = source.lock().take() else {
+            return PumpEnd::Stopped;
+        };
         let mut source = Source { body, ahead: None };
         loop {
             let mut chunk = match self.next_chunk(&mut source).await {
@@ -129,7 +138,9 @@ impl Pump {
                 Next::Stopped => return PumpEnd::Stopped,
             };
             while !chunk.is_empty() {
-                let Some(room) = self.wait_for_room().await else { return PumpEnd::Stopped };
+                let Some(room) = self.wait_for_room().await else {
+                    return PumpEnd::Stopped;
+                };
                 let piece = chunk.split_to(room.min(chunk.len()).min(size::chunk(self.bus.max_payload())));
                 self.slot.credit.lock().spend(piece.len());
                 self.send(FrameKind::Data, &piece).await;
@@ -147,7 +158,11 @@ impl Pump {
             if let Some(room) = self.slot.credit.lock().room() {
                 return Some(room);
             }
-            if tokio::time::timeout(KEEP_ALIVE, self.slot.changed.notified()).await.is_err() && !self.keep_alive().await {
+            if tokio::time::timeout(KEEP_ALIVE, self.slot.changed.notified())
+                .await
+                .is_err()
+                && !self.keep_alive().await
+            {
                 return None;
             }
         }
@@ -195,7 +210,10 @@ impl Drop for Pump {
     fn drop(&mut self) {
         // A later attempt of the same call may have its own slot there by now.
         let mut writers = self.streams.writers.lock();
-        if writers.get(&self.slot.route.key).is_some_and(|slot| Arc::ptr_eq(slot, &self.slot)) {
+        if writers
+            .get(&self.slot.route.key)
+            .is_some_and(|slot| Arc::ptr_eq(slot, &self.slot))
+        {
             writers.remove(&self.slot.route.key);
         }
     }
@@ -237,7 +255,9 @@ impl Source {
         while joined.as_ref().map_or(first.len(), BytesMut::len) < JOIN_BELOW {
             match self.body.next().now_or_never().map(classify) {
                 Some(Next::Chunk(chunk)) => {
-                    joined.get_or_insert_with(|| BytesMut::from(&first[..])).extend_from_slice(&chunk);
+                    joined
+                        .get_or_insert_with(|| BytesMut::from(&first[..]))
+                        .extend_from_slice(&chunk);
                 }
                 Some(end) => {
                     self.ahead = Some(end);

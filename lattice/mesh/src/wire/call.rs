@@ -97,8 +97,21 @@ pub(crate) enum HeadError {
 }
 
 impl CallRoute {
-    pub(crate) fn new(source: Party, target: Party, link: LinkId, interface: VersionedInterface, function: FunctionName) -> Self {
-        Self { v: VERSION, source, target, link, interface, function }
+    pub(crate) fn new(
+        source: Party,
+        target: Party,
+        link: LinkId,
+        interface: VersionedInterface,
+        function: FunctionName,
+    ) -> Self {
+        Self {
+            v: VERSION,
+            source,
+            target,
+            link,
+            interface,
+            function,
+        }
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HeadError> {
@@ -125,7 +138,15 @@ impl CallHead {
         let mut id = [0; 16];
         bytes.copy_to_slice(&mut id);
         let (budget_ms, flags, head_len) = (bytes.get_u64(), bytes.get_u8(), bytes.get_u32());
-        Ok((Self { id: invocation(Fixed(id)), budget_ms, streamed: flags & STREAMED != 0, head_len }, bytes))
+        Ok((
+            Self {
+                id: invocation(Fixed(id)),
+                budget_ms,
+                streamed: flags & STREAMED != 0,
+                head_len,
+            },
+            bytes,
+        ))
     }
 }
 
@@ -142,7 +163,10 @@ impl ReplyHead {
             return Err(HeadError::TooShort(bytes.len()));
         }
         let (flags, head_len) = (bytes.get_u8(), bytes.get_u32());
-        Ok(Self { streamed: flags & STREAMED != 0, head_len })
+        Ok(Self {
+            streamed: flags & STREAMED != 0,
+            head_len,
+        })
     }
 }
 
@@ -159,7 +183,10 @@ impl PingHead {
 
 impl PongHead {
     pub(crate) fn new() -> Self {
-        Self { v: VERSION, ..Self::default() }
+        Self {
+            v: VERSION,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HeadError> {
@@ -189,7 +216,11 @@ pub(crate) fn split(rest: &Bytes, head_len: u32) -> Result<(Bytes, Bytes), HeadE
 }
 
 fn checked<T>(version: u8, head: T) -> Result<T, HeadError> {
-    if version == VERSION { Ok(head) } else { Err(HeadError::Version(version)) }
+    if version == VERSION {
+        Ok(head)
+    } else {
+        Err(HeadError::Version(version))
+    }
 }
 
 #[cfg(test)]

@@ -118,8 +118,7 @@ impl Frame {
     /// # Errors
     /// The bytes are not a frame.
     pub(crate) fn parse(bytes: &Bytes) -> Result<Self, FrameError> {
-        let prefix: &[u8; PREFIX_LEN] =
-            bytes.first_chunk().ok_or(FrameError::TooShort(bytes.len()))?;
+        let prefix: &[u8; PREFIX_LEN] = bytes.first_chunk().ok_or(FrameError::TooShort(bytes.len()))?;
         if prefix[0] != VERSION {
             return Err(FrameError::Version(prefix[0]));
         }
@@ -149,8 +148,14 @@ impl Frame {
     ///
     /// `context` is what is covered besides the frame itself; see [`Sealed`].
     pub(crate) fn open(self, key: &MacKey, context: Sealed<'_>) -> Option<(Bytes, Bytes)> {
-        let expected =
-            key.mac(context, self.kind as u8, self.session.0, self.seq, &self.head, &self.body);
+        let expected = key.mac(
+            context,
+            self.kind as u8,
+            self.session.0,
+            self.seq,
+            &self.head,
+            &self.body,
+        );
         expected.same_as(&self.mac).then_some((self.head, self.body))
     }
 }
@@ -171,7 +176,13 @@ impl FrameBuilder {
     pub(crate) fn new(kind: FrameKind, session: SessionId, seq: u64, expected: usize) -> Self {
         let mut buffer = BytesMut::with_capacity(PREFIX_LEN + expected);
         buffer.put_bytes(0, PREFIX_LEN);
-        Self { kind, session, seq, buffer, head_end: None }
+        Self {
+            kind,
+            session,
+            seq,
+            buffer,
+            head_end: None,
+        }
     }
 
     /// Where the head goes.
@@ -222,7 +233,11 @@ mod tests {
     }
 
     fn context() -> Sealed<'static> {
-        Sealed { subject: "lat.dev.box.N.1", traceparent: "00-01", tracestate: "" }
+        Sealed {
+            subject: "lat.dev.box.N.1",
+            traceparent: "00-01",
+            tracestate: "",
+        }
     }
 
     fn sealed(head: &[u8], body: &[u8]) -> Bytes {
@@ -272,11 +287,24 @@ mod tests {
     fn the_context_is_covered() {
         let bytes = sealed(b"head", b"body");
         let elsewhere = [
-            Sealed { subject: "lat.dev.box.N.2", ..context() },
-            Sealed { traceparent: "00-02", ..context() },
-            Sealed { tracestate: "a=b", ..context() },
+            Sealed {
+                subject: "lat.dev.box.N.2",
+                ..context()
+            },
+            Sealed {
+                traceparent: "00-02",
+                ..context()
+            },
+            Sealed {
+                tracestate: "a=b",
+                ..context()
+            },
             // The boundary between the fields is covered as well.
-            Sealed { traceparent: "00-0", tracestate: "1", ..context() },
+            Sealed {
+                traceparent: "00-0",
+                tracestate: "1",
+                ..context()
+            },
         ];
         for context in elsewhere {
             let frame = Frame::parse(&bytes).expect("a frame");

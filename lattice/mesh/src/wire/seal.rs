@@ -25,7 +25,10 @@ pub(crate) struct Sealed<'a> {
 impl<'a> Sealed<'a> {
     /// A frame to `subject`, without a trace.
     pub(crate) fn to(subject: &'a str) -> Self {
-        Self { subject, ..Self::default() }
+        Self {
+            subject,
+            ..Self::default()
+        }
     }
 }
 
@@ -65,7 +68,13 @@ impl MacKey {
         hasher.update(&[kind]);
         hasher.update(&session);
         hasher.update(&seq.to_be_bytes());
-        for field in [context.subject.as_bytes(), context.traceparent.as_bytes(), context.tracestate.as_bytes(), head, body] {
+        for field in [
+            context.subject.as_bytes(),
+            context.traceparent.as_bytes(),
+            context.tracestate.as_bytes(),
+            head,
+            body,
+        ] {
             hasher.update(&(field.len() as u64).to_be_bytes());
             hasher.update(field);
         }

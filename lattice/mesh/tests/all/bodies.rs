@@ -18,7 +18,9 @@ const MIB: usize = 1 << 20;
 
 /// `len` bytes that differ along the way, so that a chunk lost, doubled or out of place is noticed.
 fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|at| u8::try_from((at / 7 + at / 65_537) % 251).expect("below 251")).collect()
+    (0..len)
+        .map(|at| u8::try_from((at / 7 + at / 65_537) % 251).expect("below 251"))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,7 +36,18 @@ async fn fifty_megabytes_go_there_and_come_back() {
 #[tokio::test]
 async fn every_size_around_the_limits_survives() {
     let lattice = PingPong::start(Echo).await;
-    for len in [0, 1, 16 * 1024, 128 * 1024, MIB - 5000, MIB - 4096, MIB - 4095, MIB, MIB + 1, 3 * MIB + 17] {
+    for len in [
+        0,
+        1,
+        16 * 1024,
+        128 * 1024,
+        MIB - 5000,
+        MIB - 4096,
+        MIB - 4095,
+        MIB,
+        MIB + 1,
+        3 * MIB + 17,
+    ] {
         let sent = Bytes::from(pattern(len));
         let reply = lattice.invoke(sent.clone()).await.expect("answered");
         assert!(reply.body.collect(8 * MIB).await.expect("whole") == sent, "{len} bytes");
@@ -75,10 +88,16 @@ async fn a_slow_reader_holds_back_the_sender() {
     let (body, taken) = counted(1000, 64 * 1024);
     let call = lattice.invoke(body);
     let watch = async {
-        eventually("the window to fill", LIMIT, || async { (taken.load(Ordering::SeqCst) > MIB / 2).then_some(()) }).await;
+        eventually("the window to fill", LIMIT, || async {
+            (taken.load(Ordering::SeqCst) > MIB / 2).then_some(())
+        })
+        .await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         let ahead = taken.load(Ordering::SeqCst) - read.load(Ordering::SeqCst);
-        assert!(ahead <= MIB + MIB / 2, "{ahead} bytes are in memory for a reader that does not read");
+        assert!(
+            ahead <= MIB + MIB / 2,
+            "{ahead} bytes are in memory for a reader that does not read"
+        );
         allow.send(()).await.expect("the callee waits");
     };
     let (reply, ()) = tokio::join!(call, watch);
@@ -95,11 +114,20 @@ async fn chunks_flow_while_the_body_is_still_being_made() {
     let mut echoed = reply.body.into_stream();
     for number in 0..5_u8 {
         sender.send(Ok(Bytes::from(vec![number; 10]))).await.expect("wanted");
-        let chunk = tokio::time::timeout(LIMIT, echoed.next()).await.expect("in time").expect("a chunk").expect("whole");
+        let chunk = tokio::time::timeout(LIMIT, echoed.next())
+            .await
+            .expect("in time")
+            .expect("a chunk")
+            .expect("whole");
         assert_eq!(&chunk[..], [number; 10]);
     }
     drop(sender);
-    assert!(tokio::time::timeout(LIMIT, echoed.next()).await.expect("in time").is_none());
+    assert!(
+        tokio::time::timeout(LIMIT, echoed.next())
+            .await
+            .expect("in time")
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -112,7 +140,10 @@ async fn a_body_that_breaks_off_is_told_to_its_reader() {
     let chunks = stream::iter((0..40).map(|_| Ok(Bytes::from(vec![0; MIB / 4]))));
     let broken = chunks.chain(stream::iter([Err(Fault::new(FaultKind::Backend, "the disk is gone"))]));
     let fault = lattice.invoke(Body::stream(broken)).await.expect_err("a fault");
-    assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::BadArguments, "the disk is gone"));
+    assert_eq!(
+        (fault.kind, fault.message.as_str()),
+        (FaultKind::BadArguments, "the disk is gone")
+    );
 }
 
 #[tokio::test]
@@ -126,7 +157,10 @@ async fn a_reply_nobody_reads_stops_its_sender() {
                 let _held = &alive;
                 Ok(Bytes::from(vec![0; 64 * 1024]))
             });
-            Ok(Reply { head: Bytes::new(), body: Body::stream(endless) })
+            Ok(Reply {
+                head: Bytes::new(),
+                body: Body::stream(endless),
+            })
         }
     }))
     .await;
@@ -135,13 +169,22 @@ async fn a_reply_nobody_reads_stops_its_sender() {
     body.next().await.expect("a chunk").expect("whole");
     assert_eq!(lattice.b.member.in_flight(), 1);
     drop(body);
-    eventually("the call to end", LIMIT, || async { (lattice.b.member.in_flight() == 0).then_some(()) }).await;
+    eventually("the call to end", LIMIT, || async {
+        (lattice.b.member.in_flight() == 0).then_some(())
+    })
+    .await;
     assert!(rx.try_recv().is_err());
 }
 
 #[tokio::test]
 async fn a_request_body_nobody_reads_does_not_hold_up_the_reply() {
-    let lattice = PingPong::start(Run(|_| async { Ok(Reply { head: Bytes::new(), body: b"no".to_vec().into() }) })).await;
+    let lattice = PingPong::start(Run(|_| async {
+        Ok(Reply {
+            head: Bytes::new(),
+            body: b"no".to_vec().into(),
+        })
+    }))
+    .await;
     let (body, taken) = counted(1000, 64 * 1024);
     let reply = lattice.invoke(body).await.expect("answered");
     assert_eq!(&reply.body.collect(10).await.expect("whole")[..], b"no");
@@ -159,7 +202,12 @@ async fn a_refused_call_leaves_its_body_for_the_next() {
     lattice.a.sees(&c, "actor/pong").await;
     for _ in 0..10 {
         let (body, _) = counted(64, 64 * 1024);
-        let reply = lattice.a.member.invoke_any(lattice.call(body), &[]).await.expect("somebody answers");
+        let reply = lattice
+            .a
+            .member
+            .invoke_any(lattice.call(body), &[])
+            .await
+            .expect("somebody answers");
         assert_eq!(reply.body.collect(8 * MIB).await.expect("whole").len(), 4 * MIB);
     }
 }

@@ -48,8 +48,14 @@ async fn the_callee_sees_who_calls_and_the_trace() {
     (call.trace, call.deadline) = (trace.clone(), Instant::now() + Duration::from_secs(5));
     lattice.a.member.invoke(call, lattice.b.id()).await.expect("answered");
     let (origin, source, link, got, left) = seen.lock().take().expect("received");
-    assert_eq!((&origin, source.to_string(), link, got), (lattice.a.id(), "actor/ping".into(), lattice.link.clone(), trace));
-    assert!(left > Duration::from_secs(3) && left <= Duration::from_secs(5), "{left:?}");
+    assert_eq!(
+        (&origin, source.to_string(), link, got),
+        (lattice.a.id(), "actor/ping".into(), lattice.link.clone(), trace)
+    );
+    assert!(
+        left > Duration::from_secs(3) && left <= Duration::from_secs(5),
+        "{left:?}"
+    );
 }
 
 #[tokio::test]
@@ -70,7 +76,10 @@ async fn a_panic_of_the_receiver_is_a_fault() {
         Ok(Reply::default())
     }))
     .await;
-    assert_eq!(lattice.invoke(b"x".to_vec()).await.expect_err("a fault").kind, FaultKind::Internal);
+    assert_eq!(
+        lattice.invoke(b"x".to_vec()).await.expect_err("a fault").kind,
+        FaultKind::Internal
+    );
     lattice.invoke(Body::Empty).await.expect("still serving");
 }
 
@@ -88,13 +97,23 @@ async fn what_no_link_grants_is_denied() {
 
     let mut call = lattice.call(Body::Empty);
     call.function = "wipe".parse().expect("a function");
-    let fault = lattice.a.member.invoke(call, lattice.b.id()).await.expect_err("not granted");
+    let fault = lattice
+        .a
+        .member
+        .invoke(call, lattice.b.id())
+        .await
+        .expect_err("not granted");
     assert_eq!(fault.kind, FaultKind::Denied);
 
     // A source that claims another's link, and a target that is not the link's: the receiver's own table says no.
     for (source, target) in [("actor/thief", "actor/pong"), ("actor/ping", "actor/safe")] {
         let call = lattice.a.call(&lattice.link, source, target, Body::Empty);
-        let fault = lattice.a.member.invoke(call, lattice.b.id()).await.expect_err("not granted");
+        let fault = lattice
+            .a
+            .member
+            .invoke(call, lattice.b.id())
+            .await
+            .expect_err("not granted");
         assert_eq!(fault.kind, FaultKind::Denied, "{source} {target}: {fault}");
     }
 }
@@ -106,11 +125,18 @@ async fn a_source_that_lives_elsewhere_is_denied() {
     c.knows(&lattice.link).await;
     c.sees(&lattice.b, "actor/pong").await;
     let call = || c.call(&lattice.link, "actor/ping", "actor/pong", Body::Empty);
-    let fault = c.member.invoke(call(), lattice.b.id()).await.expect_err("ping does not run on c");
+    let fault = c
+        .member
+        .invoke(call(), lattice.b.id())
+        .await
+        .expect_err("ping does not run on c");
     assert_eq!(fault.kind, FaultKind::Denied, "{fault}");
     // Once it does, it may, even if the news of it has not arrived.
     c.runs(&["ping"]).await;
-    c.member.invoke(call(), lattice.b.id()).await.expect("ping runs on c now");
+    c.member
+        .invoke(call(), lattice.b.id())
+        .await
+        .expect("ping runs on c now");
 }
 
 #[tokio::test]
@@ -138,7 +164,10 @@ async fn a_dropped_call_is_cancelled_over_there() {
         () = started.notified() => {}
     }
     tokio::time::timeout(LIMIT, ended.notified()).await.expect("cancelled");
-    eventually("the place to be free", LIMIT, || async { (lattice.b.member.in_flight() == 0).then_some(()) }).await;
+    eventually("the place to be free", LIMIT, || async {
+        (lattice.b.member.in_flight() == 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -153,11 +182,19 @@ async fn a_deadline_ends_both_sides() {
     let mut call = lattice.call(Body::Empty);
     call.deadline = Instant::now() + Duration::from_millis(300);
     let start = Instant::now();
-    let fault = lattice.a.member.invoke(call, lattice.b.id()).await.expect_err("too late");
+    let fault = lattice
+        .a
+        .member
+        .invoke(call, lattice.b.id())
+        .await
+        .expect_err("too late");
     assert_eq!(fault.kind, FaultKind::DeadlineExceeded);
     assert!(start.elapsed() < Duration::from_secs(3));
     assert_eq!(running.load(Ordering::SeqCst), 1);
-    eventually("the place to be free", LIMIT, || async { (lattice.b.member.in_flight() == 0).then_some(()) }).await;
+    eventually("the place to be free", LIMIT, || async {
+        (lattice.b.member.in_flight() == 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -197,6 +234,11 @@ async fn a_head_that_no_message_holds_is_too_large() {
     let lattice = PingPong::start(Echo).await;
     let mut call = lattice.call(Body::Empty);
     call.head = Bytes::from(vec![0; 2 << 20]);
-    let fault = lattice.a.member.invoke(call, lattice.b.id()).await.expect_err("too large");
+    let fault = lattice
+        .a
+        .member
+        .invoke(call, lattice.b.id())
+        .await
+        .expect_err("too large");
     assert_eq!(fault.kind, FaultKind::TooLarge);
 }

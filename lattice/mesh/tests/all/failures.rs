@@ -17,7 +17,11 @@ async fn with_proxy(behind: &str, receiver: impl lattice_mesh::Receiver) -> (Pin
     let proxy = FaultProxy::start(world.nats.address()).await;
     let mut hosts = Vec::new();
     for name in ["a", "b"] {
-        let bus = if name == behind { world.bus_at(name, &proxy.nats_url()).await } else { world.bus(name).await };
+        let bus = if name == behind {
+            world.bus_at(name, &proxy.nats_url()).await
+        } else {
+            world.bus(name).await
+        };
         hosts.push(world.host_with(name, world.identity(), bus).await);
     }
     let (b, a) = (hosts.pop().expect("b"), hosts.pop().expect("a"));
@@ -28,10 +32,13 @@ async fn with_proxy(behind: &str, receiver: impl lattice_mesh::Receiver) -> (Pin
 async fn calls_under_way_fail_at_once_when_their_callee_dies() {
     let started = Arc::new(Notify::new());
     let start = started.clone();
-    let (lattice, proxy) = with_proxy("b", Run(move |_| {
-        start.notify_one();
-        std::future::pending::<Result<Reply, Fault>>()
-    }))
+    let (lattice, proxy) = with_proxy(
+        "b",
+        Run(move |_| {
+            start.notify_one();
+            std::future::pending::<Result<Reply, Fault>>()
+        }),
+    )
     .await;
     let call = lattice.invoke(Body::Empty);
     let cut = async {
@@ -57,20 +64,25 @@ async fn a_call_is_cancelled_when_its_caller_dies() {
         }
     }
     let (start, end) = (started.clone(), ended.clone());
-    let (lattice, proxy) = with_proxy("a", Run(move |_| {
-        let tell = Tell(end.clone());
-        start.notify_one();
-        async move {
-            let _tell = tell;
-            std::future::pending::<Result<Reply, Fault>>().await
-        }
-    }))
+    let (lattice, proxy) = with_proxy(
+        "a",
+        Run(move |_| {
+            let tell = Tell(end.clone());
+            start.notify_one();
+            async move {
+                let _tell = tell;
+                std::future::pending::<Result<Reply, Fault>>().await
+            }
+        }),
+    )
     .await;
     let call = lattice.invoke(Body::Empty);
     let watch = async {
         started.notified().await;
         proxy.cut();
-        tokio::time::timeout(Duration::from_secs(5), ended.notified()).await.expect("cancelled");
+        tokio::time::timeout(Duration::from_secs(5), ended.notified())
+            .await
+            .expect("cancelled");
     };
     tokio::select! {
         _ = call => panic!("nobody can answer"),
@@ -96,7 +108,12 @@ async fn a_dead_member_is_avoided_and_others_go_on() {
         }
     }
     for _ in 0..200 {
-        lattice.a.member.invoke_any(lattice.call(b"x".to_vec()), &[]).await.expect("c is there");
+        lattice
+            .a
+            .member
+            .invoke_any(lattice.call(b"x".to_vec()), &[])
+            .await
+            .expect("c is there");
     }
     let lost = tokio::time::timeout(LIMIT, async {
         loop {
@@ -107,8 +124,14 @@ async fn a_dead_member_is_avoided_and_others_go_on() {
     });
     assert_eq!(&lost.await.expect("noticed"), lattice.b.id());
     proxy.heal();
-    eventually("b to be back", LIMIT, || async { lattice.a.member.directory().get(lattice.b.id()) }).await;
-    eventually("calls to reach b", LIMIT, || async { lattice.invoke(Body::Empty).await }).await;
+    eventually("b to be back", LIMIT, || async {
+        lattice.a.member.directory().get(lattice.b.id())
+    })
+    .await;
+    eventually("calls to reach b", LIMIT, || async {
+        lattice.invoke(Body::Empty).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -116,18 +139,36 @@ async fn everything_goes_on_after_the_server_was_killed_and_started_again() {
     let mut lattice = PingPong::start(Echo).await;
     lattice.invoke(Body::Empty).await.expect("answered");
     lattice.world.nats.kill();
-    eventually("the outage to be noticed", LIMIT, || async { (!lattice.a.member.bus().is_connected()).then_some(()) }).await;
+    eventually("the outage to be noticed", LIMIT, || async {
+        (!lattice.a.member.bus().is_connected()).then_some(())
+    })
+    .await;
     let mut call = lattice.call(Body::Empty);
     call.deadline = Instant::now() + Duration::from_millis(700);
-    let fault = lattice.a.member.invoke(call, lattice.b.id()).await.expect_err("no server");
+    let fault = lattice
+        .a
+        .member
+        .invoke(call, lattice.b.id())
+        .await
+        .expect_err("no server");
     assert!(fault.is_safe_to_retry(), "nothing was sent: {fault}");
     assert!(lattice.a.member.links().current().get(&lattice.link).is_some());
     lattice.world.nats.restart().await;
-    eventually("calls to work again", LIMIT, || async { lattice.invoke(Body::Empty).await }).await;
+    eventually("calls to work again", LIMIT, || async {
+        lattice.invoke(Body::Empty).await
+    })
+    .await;
     // And what comes over the bucket works again too.
     lattice.world.unlink(&lattice.link, 2).await;
     eventually("the link to end", LIMIT, || async {
-        lattice.b.member.links().current().get(&lattice.link).is_none().then_some(())
+        lattice
+            .b
+            .member
+            .links()
+            .current()
+            .get(&lattice.link)
+            .is_none()
+            .then_some(())
     })
     .await;
 }
@@ -145,13 +186,20 @@ async fn a_call_under_way_while_the_server_restarts_does_not_hang() {
         }
     }))
     .await;
-    let (member, call, to) = (lattice.a.member.clone(), lattice.call(Body::Empty), lattice.b.id().clone());
+    let (member, call, to) = (
+        lattice.a.member.clone(),
+        lattice.call(Body::Empty),
+        lattice.b.id().clone(),
+    );
     let call = tokio::spawn(async move { member.invoke(call, &to).await });
     started.notified().await;
     lattice.world.nats.kill();
     tokio::time::sleep(Duration::from_millis(300)).await;
     lattice.world.nats.restart().await;
-    let outcome = tokio::time::timeout(Duration::from_secs(10), call).await.expect("no hang").expect("no panic");
+    let outcome = tokio::time::timeout(Duration::from_secs(10), call)
+        .await
+        .expect("no hang")
+        .expect("no panic");
     if let Err(fault) = outcome {
         assert_eq!(fault.kind, FaultKind::Unreachable, "{fault}");
     }
@@ -201,7 +249,12 @@ async fn a_draining_member_finishes_what_it_has_and_sends_the_rest_elsewhere() {
         started.notified().await;
         let leaving = tokio::spawn(async move { b.leave(Duration::from_secs(10)).await });
         for _ in 0..50 {
-            lattice.a.member.invoke_any(lattice.call(Body::Empty), &[]).await.expect("c serves");
+            lattice
+                .a
+                .member
+                .invoke_any(lattice.call(Body::Empty), &[])
+                .await
+                .expect("c serves");
         }
         finish.notify_one();
         leaving.await.expect("left")
@@ -236,6 +289,11 @@ async fn a_call_for_what_runs_nowhere_says_so_at_once() {
     assert_eq!(fault.kind, FaultKind::NoResponders);
     assert!(start.elapsed() < Duration::from_millis(500));
     let exclude: Vec<MemberId> = vec![lattice.b.id().clone()];
-    let fault = lattice.a.member.invoke_any(lattice.call(Body::Empty), &exclude).await.expect_err("excluded");
+    let fault = lattice
+        .a
+        .member
+        .invoke_any(lattice.call(Body::Empty), &exclude)
+        .await
+        .expect_err("excluded");
     assert!(fault.is_safe_to_retry());
 }

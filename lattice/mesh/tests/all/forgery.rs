@@ -58,9 +58,14 @@ async fn a_recorded_call_runs_once() {
     let before = lattice.b.member.refused_frames();
     for _ in 0..10 {
         let reply = bus.new_inbox();
-        bus.publish_with_reply(recorded.subject.clone(), reply, recorded.headers.clone(), recorded.payload.clone())
-            .await
-            .expect("published");
+        bus.publish_with_reply(
+            recorded.subject.clone(),
+            reply,
+            recorded.headers.clone(),
+            recorded.payload.clone(),
+        )
+        .await
+        .expect("published");
     }
     eventually("the repetitions to be refused", LIMIT, || async {
         (lattice.b.member.refused_frames() >= before + 10).then_some(())
@@ -83,9 +88,14 @@ async fn a_changed_call_does_not_run() {
         let mut forged = recorded.payload.to_vec();
         forged[25] = forged[25].wrapping_add(100);
         forged[at] ^= 1;
-        bus.publish_with_reply(recorded.subject.clone(), bus.new_inbox(), recorded.headers.clone(), forged.into())
-            .await
-            .expect("published");
+        bus.publish_with_reply(
+            recorded.subject.clone(),
+            bus.new_inbox(),
+            recorded.headers.clone(),
+            forged.into(),
+        )
+        .await
+        .expect("published");
         sent += 1;
     }
     // Nor does the right frame with another trace.
@@ -94,7 +104,9 @@ async fn a_changed_call_does_not_run() {
     let headers = Headers::new()
         .with("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
         .expect("a header");
-    bus.publish_with_reply(recorded.subject.clone(), bus.new_inbox(), headers, forged.into()).await.expect("published");
+    bus.publish_with_reply(recorded.subject.clone(), bus.new_inbox(), headers, forged.into())
+        .await
+        .expect("published");
     sent += 1;
     eventually("the forgeries to be refused", LIMIT, || async {
         (lattice.b.member.refused_frames() >= before + sent).then_some(())
@@ -123,8 +135,14 @@ async fn rubbish_does_no_harm() {
         if let Some(kind) = rubbish.get_mut(1) {
             *kind = if len % 2 == 0 { *kind % 12 } else { 128 + *kind % 9 };
         }
-        let subject = if len % 3 == 0 { format!("{}.{:032x}", hello.subject, seed) } else { hello.subject.to_string() };
-        bus.publish_with_reply(subject, bus.new_inbox(), Headers::new(), rubbish.into()).await.expect("published");
+        let subject = if len % 3 == 0 {
+            format!("{}.{:032x}", hello.subject, seed)
+        } else {
+            hello.subject.to_string()
+        };
+        bus.publish_with_reply(subject, bus.new_inbox(), Headers::new(), rubbish.into())
+            .await
+            .expect("published");
     }
     bus.flush().await.expect("flushed");
     lattice.invoke(Body::Empty).await.expect("still serving");
@@ -139,7 +157,10 @@ async fn recorded_handshakes_do_not_push_out_sessions() {
     let hello = next(&mut tap, HELLO).await;
     for _ in 0..1500 {
         // One at a time, so that each is answered and makes a session that nobody can use.
-        let answer = bus.request(hello.subject.clone(), Headers::new(), hello.payload.clone(), LIMIT).await.expect("answered");
+        let answer = bus
+            .request(hello.subject.clone(), Headers::new(), hello.payload.clone(), LIMIT)
+            .await
+            .expect("answered");
         assert!(matches!(answer.payload.get(1), Some(129 | 130)));
     }
     while let Ok(Some(_)) = tokio::time::timeout(Duration::from_millis(50), tap.recv()).await {}
@@ -159,7 +180,9 @@ async fn a_forged_answer_is_not_believed_and_nothing_runs_twice() {
         let attack = async {
             let seen = next(&mut tap, CALL).await;
             let reply = seen.reply.expect("a reply subject");
-            bus.publish(reply, Headers::new(), Bytes::copy_from_slice(forged)).await.expect("published");
+            bus.publish(reply, Headers::new(), Bytes::copy_from_slice(forged))
+                .await
+                .expect("published");
         };
         let (outcome, ()) = tokio::join!(call, attack);
         let fault = outcome.expect_err("no authentic answer");

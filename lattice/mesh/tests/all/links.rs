@@ -32,12 +32,18 @@ async fn a_bad_link_is_refused_by_everybody_and_the_good_one_stays() {
     let lattice = PingPong::start(Echo).await;
     let PingPong { world, a, b, link } = &lattice;
     let events = world.bus("watcher").await;
-    let mut events = events.subscribe("lat.test.evt.*.link-refused", None, 100).await.expect("subscribed");
+    let mut events = events
+        .subscribe("lat.test.evt.*.link-refused", None, 100)
+        .await
+        .expect("subscribed");
     let mut second = claims("actor/ping", "actor/pong");
     second.generation = 5;
     world.link(&second).await;
     for host in [a, b] {
-        eventually("generation 5", LIMIT, || async { (host.member.links().generation(link) == Some(5)).then_some(()) }).await;
+        eventually("generation 5", LIMIT, || async {
+            (host.member.links().generation(link) == Some(5)).then_some(())
+        })
+        .await;
     }
 
     let later = |generation| {
@@ -45,15 +51,25 @@ async fn a_bad_link_is_refused_by_everybody_and_the_good_one_stays() {
         claims.generation = generation;
         claims
     };
-    let sign = |claims: &lattice_core::LinkClaims, key: &KeyPair, validity| claims.sign(key, &world.lattice, validity).expect("signed");
-    let past = Validity { issued_at: UnixSeconds::new(1000), not_before: None, expires_at: UnixSeconds::new(2000) };
+    let sign = |claims: &lattice_core::LinkClaims, key: &KeyPair, validity| {
+        claims.sign(key, &world.lattice, validity).expect("signed")
+    };
+    let past = Validity {
+        issued_at: UnixSeconds::new(1000),
+        not_before: None,
+        expires_at: UnixSeconds::new(2000),
+    };
     let good = sign(&later(9), &world.issuer, world.day());
     let (front, _) = good.rsplit_once('.').expect("three parts");
     let other = sign(&later(8), &world.issuer, world.day());
     let (_, signature) = other.rsplit_once('.').expect("three parts");
     let tampered = format!("{front}.{signature}");
-    let elsewhere = later(9).sign(&world.issuer, &"other".parse().expect("a lattice"), world.day()).expect("signed");
-    let unlinked_elsewhere = claims("actor/other", "actor/pong").sign(&world.issuer, &world.lattice, world.day()).expect("signed");
+    let elsewhere = later(9)
+        .sign(&world.issuer, &"other".parse().expect("a lattice"), world.day())
+        .expect("signed");
+    let unlinked_elsewhere = claims("actor/other", "actor/pong")
+        .sign(&world.issuer, &world.lattice, world.day())
+        .expect("signed");
     for (token, code) in [
         (tampered, "bad-signature"),
         (sign(&later(9), &world.issuer, past), "expired"),
@@ -66,12 +82,23 @@ async fn a_bad_link_is_refused_by_everybody_and_the_good_one_stays() {
         world.put_link(link, token).await;
         for host in [a, b] {
             refused(host, link, code).await;
-            assert_eq!(host.member.links().current().get(link).map(|link| link.generation), Some(5), "{code}");
+            assert_eq!(
+                host.member.links().current().get(link).map(|link| link.generation),
+                Some(5),
+                "{code}"
+            );
         }
         for _ in [a, b] {
-            let event = tokio::time::timeout(LIMIT, events.recv()).await.expect("in time").expect("an event");
+            let event = tokio::time::timeout(LIMIT, events.recv())
+                .await
+                .expect("in time")
+                .expect("an event");
             let event: serde_json::Value = serde_json::from_slice(&event.payload).expect("JSON");
-            assert_eq!((event["specversion"].as_str(), event["data"]["code"].as_str()), (Some("1.0"), Some(code)), "{event}");
+            assert_eq!(
+                (event["specversion"].as_str(), event["data"]["code"].as_str()),
+                (Some("1.0"), Some(code)),
+                "{event}"
+            );
         }
     }
     lattice.invoke(Body::Empty).await.expect("the good link is in force");
@@ -86,15 +113,31 @@ async fn a_signed_unlink_takes_effect_within_a_second() {
         .sign(&lattice.world.issuer, &lattice.link, lattice.world.day())
         .expect("signed");
     let start = Instant::now();
-    bucket.put(&lattice.link.link_key(), token.into()).await.expect("stored");
-    let change = tokio::time::timeout(LIMIT, changes.recv()).await.expect("in time").expect("a change");
+    bucket
+        .put(&lattice.link.link_key(), token.into())
+        .await
+        .expect("stored");
+    let change = tokio::time::timeout(LIMIT, changes.recv())
+        .await
+        .expect("in time")
+        .expect("a change");
     assert!(matches!(change, LinkChange::Unlinked(link, _) if link == lattice.link));
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     eventually("a to know", Duration::from_secs(1), || async {
-        lattice.a.member.links().current().get(&lattice.link).is_none().then_some(())
+        lattice
+            .a
+            .member
+            .links()
+            .current()
+            .get(&lattice.link)
+            .is_none()
+            .then_some(())
     })
     .await;
-    assert_eq!(lattice.invoke(Body::Empty).await.expect_err("unlinked").kind, FaultKind::Denied);
+    assert_eq!(
+        lattice.invoke(Body::Empty).await.expect_err("unlinked").kind,
+        FaultKind::Denied
+    );
     // It does not come back, not even as it was.
     lattice.world.link(&claims("actor/ping", "actor/pong")).await;
     refused(&lattice.b, &lattice.link, "older-generation").await;
@@ -104,7 +147,10 @@ async fn a_signed_unlink_takes_effect_within_a_second() {
 async fn an_unlink_ends_calls_and_streams_under_way() {
     let lattice = PingPong::start(Run(|_| async {
         let endless = stream::repeat_with(|| Ok(Bytes::from(vec![0; 64 * 1024])));
-        Ok(Reply { head: Bytes::new(), body: Body::stream(endless) })
+        Ok(Reply {
+            head: Bytes::new(),
+            body: Body::stream(endless),
+        })
     }))
     .await;
     let reply = lattice.invoke(Body::Empty).await.expect("answered");
@@ -119,7 +165,10 @@ async fn an_unlink_ends_calls_and_streams_under_way() {
         }
     });
     assert_eq!(fault.await.expect("at once").kind, FaultKind::Denied);
-    eventually("the call to end", LIMIT, || async { (lattice.b.member.in_flight() == 0).then_some(()) }).await;
+    eventually("the call to end", LIMIT, || async {
+        (lattice.b.member.in_flight() == 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -130,7 +179,17 @@ async fn a_receiver_decides_by_its_own_table() {
         .sign(&lattice.world.issuer, &lattice.link, lattice.world.day())
         .expect("signed");
     lattice.world.put_link(&lattice.link, token).await;
-    eventually("b to know", LIMIT, || async { lattice.b.member.links().current().get(&lattice.link).is_none().then_some(()) }).await;
+    eventually("b to know", LIMIT, || async {
+        lattice
+            .b
+            .member
+            .links()
+            .current()
+            .get(&lattice.link)
+            .is_none()
+            .then_some(())
+    })
+    .await;
     let fault: Fault = lattice.invoke(Body::Empty).await.expect_err("unlinked");
     assert_eq!(fault.kind, FaultKind::Denied);
 }
@@ -139,17 +198,26 @@ async fn a_receiver_decides_by_its_own_table() {
 async fn a_bare_deletion_changes_nothing() {
     let lattice = PingPong::start(Echo).await;
     let watcher = lattice.world.bus("watcher").await;
-    let mut events = watcher.subscribe("lat.test.evt.*.link-deletion-ignored", None, 100).await.expect("subscribed");
+    let mut events = watcher
+        .subscribe("lat.test.evt.*.link-deletion-ignored", None, 100)
+        .await
+        .expect("subscribed");
     watcher.round_trip(LIMIT).await.expect("subscribed");
     let bucket = lattice.world.links_bucket().await;
     bucket.delete(&lattice.link.link_key(), None).await.expect("deleted");
     for _ in 0..2 {
-        tokio::time::timeout(LIMIT, events.recv()).await.expect("in time").expect("an alarm");
+        tokio::time::timeout(LIMIT, events.recv())
+            .await
+            .expect("in time")
+            .expect("an alarm");
     }
     lattice.invoke(Body::Empty).await.expect("still linked");
     bucket.purge(&lattice.link.link_key()).await.expect("purged");
     let stream = "$JS.API.STREAM.DELETE.KV_lat_test_links";
-    let gone = watcher.request(stream, Headers::new(), "".into(), LIMIT).await.expect("answered");
+    let gone = watcher
+        .request(stream, Headers::new(), "".into(), LIMIT)
+        .await
+        .expect("answered");
     assert!(String::from_utf8_lossy(&gone.payload).contains("\"success\":true"));
     lattice.invoke(Body::Empty).await.expect("still linked");
 }
@@ -162,11 +230,30 @@ async fn a_link_ends_when_its_time_is_over() {
     short.generation = 2;
     // Clocks get a minute of grace; this one has two seconds of it left.
     let expires_at = now.before(Duration::from_secs(58));
-    let validity = Validity { issued_at: now.before(Duration::from_secs(100)), not_before: None, expires_at };
-    let token = short.sign(&lattice.world.issuer, &lattice.world.lattice, validity).expect("signed");
+    let validity = Validity {
+        issued_at: now.before(Duration::from_secs(100)),
+        not_before: None,
+        expires_at,
+    };
+    let token = short
+        .sign(&lattice.world.issuer, &lattice.world.lattice, validity)
+        .expect("signed");
     lattice.world.put_link(&lattice.link, token).await;
-    eventually("generation 2", LIMIT, || async { (lattice.b.member.links().generation(&lattice.link) == Some(2)).then_some(()) }).await;
-    eventually("the end", LIMIT, || async { lattice.b.member.links().current().get(&lattice.link).is_none().then_some(()) }).await;
+    eventually("generation 2", LIMIT, || async {
+        (lattice.b.member.links().generation(&lattice.link) == Some(2)).then_some(())
+    })
+    .await;
+    eventually("the end", LIMIT, || async {
+        lattice
+            .b
+            .member
+            .links()
+            .current()
+            .get(&lattice.link)
+            .is_none()
+            .then_some(())
+    })
+    .await;
     refused(&lattice.b, &lattice.link, "expired").await;
 }
 
@@ -176,18 +263,35 @@ async fn the_configuration_is_the_one_that_was_signed() {
     let host = world.host("a").await;
     let config = ConfigMap::from_iter([("bucket", "carts")]);
     let digest = config.digest();
-    let bucket = world.bus("issuer").await.bucket(buckets::config(&world.lattice)).await.expect("the bucket");
-    bucket.put(&digest.hex(), b"{\"bucket\":\"others\"}".to_vec().into()).await.expect("stored");
+    let bucket = world
+        .bus("issuer")
+        .await
+        .bucket(buckets::config(&world.lattice))
+        .await
+        .expect("the bucket");
+    bucket
+        .put(&digest.hex(), b"{\"bucket\":\"others\"}".to_vec().into())
+        .await
+        .expect("stored");
     let mut claims = claims("actor/ping", "actor/pong");
     claims.config_digest = Some(digest);
     let link = world.link(&claims).await;
     host.knows(&link).await;
-    let error = host.member.links().configs().get(&digest).await.expect_err("another configuration");
+    let error = host
+        .member
+        .links()
+        .configs()
+        .get(&digest)
+        .await
+        .expect_err("another configuration");
     assert!(matches!(error, lattice_mesh::FetchConfigError::Wrong(_)), "{error}");
     bucket.put(&digest.hex(), config.encode().into()).await.expect("stored");
     let got = host.member.links().configs().get(&digest).await.expect("the right one");
     assert_eq!(*got, config);
     // Kept for when NATS is not there.
     let file = host.identity.dir.path().join("config").join(digest.hex());
-    eventually("the file", LIMIT, || async { std::fs::read(&file).ok().filter(|body| *body == config.encode()) }).await;
+    eventually("the file", LIMIT, || async {
+        std::fs::read(&file).ok().filter(|body| *body == config.encode())
+    })
+    .await;
 }

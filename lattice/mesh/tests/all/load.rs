@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::future::join_all;
 use lattice_core::FaultKind;
-use lattice_mesh::{Body, Capacity, IncomingCall, Member, Reply};
 use lattice_core::presence::MemberState;
+use lattice_mesh::{Body, Capacity, IncomingCall, Member, Reply};
 
 use crate::world::{Echo, Host, PingPong, Run, World};
 
@@ -16,7 +16,10 @@ use crate::world::{Echo, Host, PingPong, Run, World};
 async fn a_thousand_calls_at_a_time() {
     let lattice = PingPong::start(Run(|call: IncomingCall| async move {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        Ok(Reply { head: call.head, body: call.body })
+        Ok(Reply {
+            head: call.head,
+            body: call.body,
+        })
     }))
     .await;
     let calls = (0..1000_u32).map(|number| {
@@ -35,7 +38,10 @@ async fn ten_thousand_calls_to_a_small_member_are_all_answered() {
     let a = world.host("a").await;
     let identity = world.identity();
     let mut config = world.config("b", &identity);
-    config.capacity = Capacity { calls: 8, bytes: 1 << 20 };
+    config.capacity = Capacity {
+        calls: 8,
+        bytes: 1 << 20,
+    };
     let member = Member::join(config, world.bus("b").await).await.expect("joined");
     member.announce(|presence| presence.state = MemberState::Ready).await;
     let most = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
@@ -62,7 +68,10 @@ async fn ten_thousand_calls_to_a_small_member_are_all_answered() {
         }
     }
     assert_eq!(served + overloaded, 10_000);
-    assert!(served >= 8 && overloaded > 0, "{served} served, {overloaded} overloaded");
+    assert!(
+        served >= 8 && overloaded > 0,
+        "{served} served, {overloaded} overloaded"
+    );
     assert!(most.1.load(Ordering::SeqCst) <= 8);
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
@@ -88,7 +97,12 @@ async fn replicas_share_the_load() {
     }
     let exclude = [lattice.b.id().clone()];
     for _ in 0..600 {
-        lattice.a.member.invoke_any(lattice.call(Body::Empty), &exclude).await.expect("answered");
+        lattice
+            .a
+            .member
+            .invoke_any(lattice.call(Body::Empty), &exclude)
+            .await
+            .expect("answered");
     }
     for count in &counts {
         let count = count.load(Ordering::SeqCst);
@@ -102,12 +116,18 @@ async fn replicas_share_the_load() {
 async fn overhead_of_a_small_call() {
     let lattice = PingPong::start(Echo).await;
     let (client, server) = (lattice.world.bus("client").await, lattice.world.bus("server").await);
-    let mut requests = server.subscribe("echo", None, lattice_bus::DIRECT_CAPACITY).await.expect("subscribed");
+    let mut requests = server
+        .subscribe("echo", None, lattice_bus::DIRECT_CAPACITY)
+        .await
+        .expect("subscribed");
     server.round_trip(Duration::from_secs(5)).await.expect("subscribed");
     let answering = tokio::spawn(async move {
         while let Some(message) = requests.recv().await {
             let reply = message.reply.expect("a reply subject");
-            server.publish(reply, message.headers, message.payload).await.expect("published");
+            server
+                .publish(reply, message.headers, message.payload)
+                .await
+                .expect("published");
         }
     });
     for size in [64, 1024, 64 * 1024, 512 * 1024] {
@@ -116,7 +136,15 @@ async fn overhead_of_a_small_call() {
         // Turn by turn, so that the machine's moods hit both.
         for _ in 0..2000 {
             let start = Instant::now();
-            client.request("echo", lattice_bus::Headers::new(), payload.clone(), Duration::from_secs(5)).await.expect("answered");
+            client
+                .request(
+                    "echo",
+                    lattice_bus::Headers::new(),
+                    payload.clone(),
+                    Duration::from_secs(5),
+                )
+                .await
+                .expect("answered");
             raw.push(start.elapsed());
             let start = Instant::now();
             lattice.invoke(payload.clone()).await.expect("answered");
@@ -125,7 +153,10 @@ async fn overhead_of_a_small_call() {
         raw.sort();
         mesh.sort();
         let ratio = mesh[1000].as_secs_f64() / raw[1000].as_secs_f64();
-        println!("{size:>7} bytes: raw p50 {:?}, call p50 {:?}, {ratio:.2}x (p99 {:?}, {:?})", raw[1000], mesh[1000], raw[1980], mesh[1980]);
+        println!(
+            "{size:>7} bytes: raw p50 {:?}, call p50 {:?}, {ratio:.2}x (p99 {:?}, {:?})",
+            raw[1000], mesh[1000], raw[1980], mesh[1980]
+        );
     }
     answering.abort();
 }

@@ -21,14 +21,25 @@ async fn a_newcomer_knows_everybody_when_it_has_joined() {
         host.runs(&[name, "everywhere"]).await;
         hosts.push(host);
     }
-    let newcomer = Member::join(world.config("e", &world.identity()), world.bus("e").await).await.expect("joined");
+    let newcomer = Member::join(world.config("e", &world.identity()), world.bus("e").await)
+        .await
+        .expect("joined");
     let known = newcomer.directory();
     assert_eq!(known.hosts().len(), 5);
     assert_eq!(known.running(&party("actor/everywhere")).len(), 4);
-    assert_eq!(known.running(&party("actor/c")).first().map(|member| member.presence.name.clone()), Some("c".to_owned()));
+    assert_eq!(
+        known
+            .running(&party("actor/c"))
+            .first()
+            .map(|member| member.presence.name.clone()),
+        Some("c".to_owned())
+    );
     // And everybody knows the newcomer, sooner than its first heartbeat.
     for host in &hosts {
-        eventually("the newcomer", Duration::from_millis(400), || async { host.member.directory().get(newcomer.id()) }).await;
+        eventually("the newcomer", Duration::from_millis(400), || async {
+            host.member.directory().get(newcomer.id())
+        })
+        .await;
     }
 }
 
@@ -73,7 +84,10 @@ async fn nobody_speaks_for_another() {
     let world = World::start().await;
     let (a, b) = (world.host("a").await, world.host("b").await);
     let attacker = world.bus("attacker").await;
-    let mut tap = attacker.subscribe(subject::presence_wildcard(&world.lattice), None, 100).await.expect("subscribed");
+    let mut tap = attacker
+        .subscribe(subject::presence_wildcard(&world.lattice), None, 100)
+        .await
+        .expect("subscribed");
     attacker.round_trip(LIMIT).await.expect("subscribed");
     b.runs(&["pong"]).await;
     let recorded = loop {
@@ -84,7 +98,10 @@ async fn nobody_speaks_for_another() {
     };
     // Take the actor away, then repeat the old word.
     b.runs(&[]).await;
-    eventually("the change", LIMIT, || async { (!a.member.directory().is_running(&party("actor/pong"))).then_some(()) }).await;
+    eventually("the change", LIMIT, || async {
+        (!a.member.directory().is_running(&party("actor/pong"))).then_some(())
+    })
+    .await;
     // Its own words with another's key.
     let mallory = KeyPair::new_server();
     let mut forged = b.member.directory().get(b.id()).expect("itself").presence.clone();
@@ -93,14 +110,26 @@ async fn nobody_speaks_for_another() {
     forged.actors = a.member.directory().get(b.id()).expect("known").presence.actors.clone();
     let forged = forged.seal(&mallory).expect("sealed");
     for _ in 0..20 {
-        attacker.publish(recorded.subject.clone(), Headers::new(), recorded.payload.clone()).await.expect("published");
-        attacker.publish(recorded.subject.clone(), Headers::new(), forged.clone().into()).await.expect("published");
-        attacker.publish(recorded.subject.clone(), Headers::new(), "rubbish".into()).await.expect("published");
+        attacker
+            .publish(recorded.subject.clone(), Headers::new(), recorded.payload.clone())
+            .await
+            .expect("published");
+        attacker
+            .publish(recorded.subject.clone(), Headers::new(), forged.clone().into())
+            .await
+            .expect("published");
+        attacker
+            .publish(recorded.subject.clone(), Headers::new(), "rubbish".into())
+            .await
+            .expect("published");
     }
     attacker.round_trip(LIMIT).await.expect("sent");
     // A later true word shows that the others were looked at.
     b.runs(&["last"]).await;
-    eventually("the last word", LIMIT, || async { a.member.directory().is_running(&party("actor/last")).then_some(()) }).await;
+    eventually("the last word", LIMIT, || async {
+        a.member.directory().is_running(&party("actor/last")).then_some(())
+    })
+    .await;
     assert!(!a.member.directory().is_running(&party("actor/pong")));
     assert_eq!(a.member.directory().members().len(), 2);
 }
@@ -121,22 +150,36 @@ async fn a_provider_is_what_its_token_says_and_no_more() {
             user: None,
         },
     };
-    (identity.seed, identity.token) = (key.seed().expect("a seed"), sign(&world.issuer, &draft).expect("signed"));
+    (identity.seed, identity.token) = (
+        key.seed().expect("a seed"),
+        sign(&world.issuer, &draft).expect("signed"),
+    );
     let provider = world.host_with("kv", identity, world.bus("kv").await).await;
     let provides = |name: &'static str| {
         let placement = lattice_core::presence::ProviderPlacement {
             name: name.parse().expect("a name"),
             kind: "keyvalue-redis".parse().expect("a kind"),
         };
-        provider.member.announce(move |presence| presence.providers = vec![placement])
+        provider
+            .member
+            .announce(move |presence| presence.providers = vec![placement])
     };
     provides("kv").await;
-    eventually("the provider", LIMIT, || async { a.member.directory().is_running(&party("provider/kv")).then_some(()) }).await;
+    eventually("the provider", LIMIT, || async {
+        a.member.directory().is_running(&party("provider/kv")).then_some(())
+    })
+    .await;
     provides("http").await;
-    provider.member.announce(|presence| presence.state = MemberState::Draining).await;
+    provider
+        .member
+        .announce(|presence| presence.state = MemberState::Draining)
+        .await;
     provides("kv").await;
     eventually("a later true word", LIMIT, || async {
-        a.member.directory().get(provider.id()).filter(|member| member.presence.state == MemberState::Draining)
+        a.member
+            .directory()
+            .get(provider.id())
+            .filter(|member| member.presence.state == MemberState::Draining)
     })
     .await;
     assert!(!a.member.directory().is_running(&party("provider/http")));
@@ -154,11 +197,17 @@ async fn a_stranger_does_not_join() {
 
     let mut config = world.config("x", &world.identity());
     config.bundle = None;
-    assert!(matches!(Member::join(config, bus.clone()).await, Err(JoinError::NoTrust)));
+    assert!(matches!(
+        Member::join(config, bus.clone()).await,
+        Err(JoinError::NoTrust)
+    ));
 
     let mut config = world.config("x", &world.identity());
     config.trusted_operators = vec![KeyPair::new_operator().public_key().parse().expect("an operator")];
-    assert!(matches!(Member::join(config, bus.clone()).await, Err(JoinError::Bundle(_))));
+    assert!(matches!(
+        Member::join(config, bus.clone()).await,
+        Err(JoinError::Bundle(_))
+    ));
 
     let other_world = World::start().await;
     let mut config = world.config("x", &world.identity());

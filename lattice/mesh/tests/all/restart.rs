@@ -34,7 +34,12 @@ async fn a_restarted_member_refuses_an_older_generation() {
     host.member.links().caught_up().await;
     assert_eq!(generation(&host, &link), Some(7));
     let refusals = host.member.links().refusals();
-    assert!(refusals.iter().any(|(_, rejected)| rejected.refusal.code() == "older-generation"), "{refusals:?}");
+    assert!(
+        refusals
+            .iter()
+            .any(|(_, rejected)| rejected.refusal.code() == "older-generation"),
+        "{refusals:?}"
+    );
 }
 
 #[tokio::test]
@@ -45,11 +50,17 @@ async fn a_restarted_member_remembers_a_tombstone() {
     let link = world.link(&claims).await;
     host.knows(&link).await;
     world.unlink(&link, 3).await;
-    eventually("the end", LIMIT, || async { (host.member.links().generation(&link) == Some(3)).then_some(()) }).await;
+    eventually("the end", LIMIT, || async {
+        (host.member.links().generation(&link) == Some(3)).then_some(())
+    })
+    .await;
     let host = again(&world, host, "a").await;
     world.link(&claims).await;
     host.member.links().caught_up().await;
-    eventually("the refusal", LIMIT, || async { (!host.member.links().refusals().is_empty()).then_some(()) }).await;
+    eventually("the refusal", LIMIT, || async {
+        (!host.member.links().refusals().is_empty()).then_some(())
+    })
+    .await;
     assert_eq!(generation(&host, &link), None);
 }
 
@@ -58,15 +69,26 @@ async fn a_member_starts_with_its_links_when_jetstream_is_away() {
     let mut world = World::start().await;
     let (a, b) = (world.host("a").await, world.host("b").await);
     let config = ConfigMap::from_iter([("bucket", "carts")]);
-    let bucket = world.bus("issuer").await.bucket(buckets::config(&world.lattice)).await.expect("the bucket");
-    bucket.put(&config.digest().hex(), config.encode().into()).await.expect("stored");
+    let bucket = world
+        .bus("issuer")
+        .await
+        .bucket(buckets::config(&world.lattice))
+        .await
+        .expect("the bucket");
+    bucket
+        .put(&config.digest().hex(), config.encode().into())
+        .await
+        .expect("stored");
     let mut claims = claims("actor/ping", "actor/pong");
     claims.config_digest = Some(config.digest());
     let link = world.link(&claims).await;
     for host in [&a, &b] {
         host.knows(&link).await;
         let file = host.identity.dir.path().join("config").join(config.digest().hex());
-        eventually("the configuration on disk", LIMIT, || async { file.exists().then_some(()) }).await;
+        eventually("the configuration on disk", LIMIT, || async {
+            file.exists().then_some(())
+        })
+        .await;
         host.member.leave(Duration::from_secs(1)).await;
     }
     // A server that knows nothing of what was.
@@ -74,7 +96,15 @@ async fn a_member_starts_with_its_links_when_jetstream_is_away() {
     let a = world.host_with("a", a.identity, world.bus("a").await).await;
     let b = world.host_with("b", b.identity, world.bus("b").await).await;
     assert_eq!((generation(&a, &link), generation(&b, &link)), (Some(1), Some(1)));
-    assert_eq!(*b.member.links().configs().get(&config.digest()).await.expect("from disk"), config);
+    assert_eq!(
+        *b.member
+            .links()
+            .configs()
+            .get(&config.digest())
+            .await
+            .expect("from disk"),
+        config
+    );
     b.serve(Echo);
     a.runs(&["ping"]).await;
     b.runs(&["pong"]).await;
@@ -104,6 +134,9 @@ async fn nothing_runs_on_after_leaving() {
     let PingPong { b, a, world, .. } = lattice;
     b.member.leave(Duration::from_secs(1)).await;
     drop(b);
-    eventually("every task to be gone", LIMIT, || async { weak.upgrade().is_none().then_some(()) }).await;
+    eventually("every task to be gone", LIMIT, || async {
+        weak.upgrade().is_none().then_some(())
+    })
+    .await;
     drop((a, world));
 }

@@ -13,7 +13,9 @@ use lattice_core::trust::{Issuer, TrustBundle};
 use lattice_core::{
     Digest, Fault, Labels, LatticeId, LinkClaims, LinkId, MemberId, Party, UnixSeconds, UnlinkClaims, subject,
 };
-use lattice_mesh::{Body, IncomingCall, Member, MemberConfig, OutgoingCall, Receiver, Reply, buckets, new_invocation_id};
+use lattice_mesh::{
+    Body, IncomingCall, Member, MemberConfig, OutgoingCall, Receiver, Reply, buckets, new_invocation_id,
+};
 use lattice_testkit::{NatsServer, eventually};
 use nkeys::KeyPair;
 use tempfile::TempDir;
@@ -47,9 +49,19 @@ impl World {
     pub(crate) async fn start() -> Self {
         let (operator, issuer) = (KeyPair::new_operator(), KeyPair::new_account());
         let issuers = vec![Issuer::unlimited(issuer.public_key().parse().expect("an issuer"))];
-        let bundle = TrustBundle { serial: 1, issuers, ..TrustBundle::default() };
+        let bundle = TrustBundle {
+            serial: 1,
+            issuers,
+            ..TrustBundle::default()
+        };
         let lattice = "test".parse().expect("a lattice");
-        Self { nats: NatsServer::start().await, lattice, operator, issuer, bundle }
+        Self {
+            nats: NatsServer::start().await,
+            lattice,
+            operator,
+            issuer,
+            bundle,
+        }
     }
 
     pub(crate) fn now(&self) -> UnixSeconds {
@@ -61,15 +73,25 @@ impl World {
     }
 
     pub(crate) fn signed_bundle(&self) -> String {
-        self.bundle.sign(&self.operator, &self.lattice, self.day()).expect("signed")
+        self.bundle
+            .sign(&self.operator, &self.lattice, self.day())
+            .expect("signed")
     }
 
     /// Puts the present bundle, with the next serial, into the bucket.
     pub(crate) async fn publish_bundle(&mut self, change: impl FnOnce(&mut TrustBundle)) {
         self.bundle.serial += 1;
         change(&mut self.bundle);
-        let bucket = self.bus("operator").await.bucket(buckets::trust(&self.lattice)).await.expect("the trust bucket");
-        bucket.put(subject::TRUST_BUNDLE_KEY, self.signed_bundle().into()).await.expect("stored");
+        let bucket = self
+            .bus("operator")
+            .await
+            .bucket(buckets::trust(&self.lattice))
+            .await
+            .expect("the trust bucket");
+        bucket
+            .put(subject::TRUST_BUNDLE_KEY, self.signed_bundle().into())
+            .await
+            .expect("stored");
     }
 
     pub(crate) async fn bus(&self, name: &str) -> Bus {
@@ -88,10 +110,17 @@ impl World {
             subject: key.public_key(),
             lattice: self.lattice.clone(),
             validity: self.day(),
-            body: HostGrant { labels: Labels::default(), ..HostGrant::default() },
+            body: HostGrant {
+                labels: Labels::default(),
+                ..HostGrant::default()
+            },
         };
         let token = sign(&self.issuer, &draft).expect("signed");
-        HostIdentity { seed: key.seed().expect("a seed"), token, dir: tempfile::tempdir().expect("a folder") }
+        HostIdentity {
+            seed: key.seed().expect("a seed"),
+            token,
+            dir: tempfile::tempdir().expect("a folder"),
+        }
     }
 
     pub(crate) fn config(&self, name: &str, identity: &HostIdentity) -> MemberConfig {
@@ -118,7 +147,11 @@ impl World {
     }
 
     pub(crate) async fn links_bucket(&self) -> Bucket {
-        self.bus("issuer").await.bucket(buckets::links(&self.lattice)).await.expect("the links bucket")
+        self.bus("issuer")
+            .await
+            .bucket(buckets::links(&self.lattice))
+            .await
+            .expect("the links bucket")
     }
 
     /// Signs a link and puts it into the bucket.
@@ -128,12 +161,18 @@ impl World {
     }
 
     pub(crate) async fn put_link(&self, id: &LinkId, token: impl Into<Bytes>) -> LinkId {
-        self.links_bucket().await.put(&id.link_key(), token.into()).await.expect("stored");
+        self.links_bucket()
+            .await
+            .put(&id.link_key(), token.into())
+            .await
+            .expect("stored");
         id.clone()
     }
 
     pub(crate) async fn unlink(&self, id: &LinkId, generation: u64) {
-        let token = UnlinkClaims { generation }.sign(&self.issuer, id, self.day()).expect("signed");
+        let token = UnlinkClaims { generation }
+            .sign(&self.issuer, id, self.day())
+            .expect("signed");
         self.put_link(id, token).await;
     }
 }
@@ -171,7 +210,10 @@ impl Host {
 
     /// Waits until this host has a link in force.
     pub(crate) async fn knows(&self, link: &LinkId) {
-        eventually("the link to be in force", LIMIT, || async { self.member.links().current().get(link).cloned() }).await;
+        eventually("the link to be in force", LIMIT, || async {
+            self.member.links().current().get(link).cloned()
+        })
+        .await;
     }
 
     /// Waits until this host's directory has somebody running `target`.
@@ -242,7 +284,10 @@ pub(crate) struct Echo;
 #[async_trait]
 impl Receiver for Echo {
     async fn receive(&self, call: IncomingCall) -> Result<Reply, Fault> {
-        Ok(Reply { head: call.head, body: call.body })
+        Ok(Reply {
+            head: call.head,
+            body: call.body,
+        })
     }
 }
 

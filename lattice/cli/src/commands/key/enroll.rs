@@ -63,16 +63,32 @@ impl Enroll {
         files::create_private_dir(&data)?;
         let host = match self.key {
             Some(host) => host,
-            None => load_or_create_key(&data.join("host.seed"), KeyPair::new_server)?.public_key().parse()?,
+            None => load_or_create_key(&data.join("host.seed"), KeyPair::new_server)?
+                .public_key()
+                .parse()?,
         };
         let member = MemberId::from(&host);
         let labels = to_labels(self.labels)?;
         let until = now().after(self.expires);
         let allowed = permissions::host(&context.lattice, &member, &self.messaging);
-        let user = enrolment.write_nats_user(&folder.join("nats.creds"), &format!("host {}", self.name), allowed, until)?;
-        let body = HostGrant { labels: labels.clone(), user, ..HostGrant::default() };
+        let user = enrolment.write_nats_user(
+            &folder.join("nats.creds"),
+            &format!("host {}", self.name),
+            allowed,
+            until,
+        )?;
+        let body = HostGrant {
+            labels: labels.clone(),
+            user,
+            ..HostGrant::default()
+        };
         let validity = Validity::lasting(now(), self.expires);
-        let draft = Draft { subject: host.to_string(), lattice: context.lattice.clone(), validity, body };
+        let draft = Draft {
+            subject: host.to_string(),
+            lattice: context.lattice.clone(),
+            validity,
+            body,
+        };
         let token = token::sign(&enrolment.issuer, &draft)?;
         files::write_atomically(&data.join("host.jwt"), token.as_bytes(), Privacy::Secret)?;
 
@@ -82,16 +98,35 @@ impl Enroll {
         let mut text = enrolment::to_toml(&settings);
         if !labels.is_empty() {
             text.push_str("\n[labels]\n");
-            let labels: Vec<_> = labels.iter().map(|(key, value)| (format!("{}", serde_json::Value::from(key)), value.into())).collect();
-            let labels: Vec<(&str, _)> = labels.iter().map(|(key, value): &(String, serde_json::Value)| (key.as_str(), value.clone())).collect();
+            let labels: Vec<_> = labels
+                .iter()
+                .map(|(key, value)| (format!("{}", serde_json::Value::from(key)), value.into()))
+                .collect();
+            let labels: Vec<(&str, _)> = labels
+                .iter()
+                .map(|(key, value): &(String, serde_json::Value)| (key.as_str(), value.clone()))
+                .collect();
             text.push_str(&enrolment::to_toml(&labels));
         }
         let config = folder.join("lattice-host.toml");
         files::write_atomically(&config, text.as_bytes(), Privacy::Plain)?;
-        note(format_args!("start it with: lattice-host --config {}", config.display()));
+        note(format_args!(
+            "start it with: lattice-host --config {}",
+            config.display()
+        ));
         let text = format!("host/{} enrolled as {host} until {until}", self.name);
         let name = format!("host/{}", self.name);
-        app.print(&Document::single("Enrolment", name, &Enrolled { name: self.name, host, folder, config }, text)?)
+        app.print(&Document::single(
+            "Enrolment",
+            name,
+            &Enrolled {
+                name: self.name,
+                host,
+                folder,
+                config,
+            },
+            text,
+        )?)
     }
 }
 

@@ -64,7 +64,11 @@ impl Generate {
         let public = key.public_key();
         let seed = Zeroizing::new(key.seed().context("a new key without a seed")?);
         let made = if self.show_seed {
-            Made { seed: Some(seed.to_string()), public: public.clone(), file: None }
+            Made {
+                seed: Some(seed.to_string()),
+                public: public.clone(),
+                file: None,
+            }
         } else {
             let file = self.out.unwrap_or_else(|| PathBuf::from(format!("{public}.seed")));
             if file.exists() {
@@ -76,7 +80,11 @@ impl Generate {
             let line = Zeroizing::new(format!("{}\n", *seed));
             files::write_atomically(&file, line.as_bytes(), Privacy::Secret)?;
             note(format_args!("the seed is in {}", file.display()));
-            Made { seed: None, public: public.clone(), file: Some(file) }
+            Made {
+                seed: None,
+                public: public.clone(),
+                file: Some(file),
+            }
         };
         let text = match &made.seed {
             Some(seed) => format!("{public}\n{seed}"),

@@ -11,7 +11,14 @@ use lattice_core::{
 };
 use serde::Serialize;
 
-use crate::{app::App, args::duration, bundle, failure::Failure, output::Document, session::{Session, now}};
+use crate::{
+    app::App,
+    args::duration,
+    bundle,
+    failure::Failure,
+    output::Document,
+    session::{Session, now},
+};
 
 /// Says which keys may sign for the lattice, in a new trust bundle
 #[derive(Args, Debug)]
@@ -114,7 +121,12 @@ impl Issuer {
             }
         };
         let text = format!("{key} {what} as of trust bundle {serial}");
-        app.print(&Document::single("TrustBundle", format!("issuer/{key}"), &Changed { key, serial }, text)?)
+        app.print(&Document::single(
+            "TrustBundle",
+            format!("issuer/{key}"),
+            &Changed { key, serial },
+            text,
+        )?)
     }
 }
 
@@ -130,6 +142,12 @@ impl Add {
             ..Scope::default()
         };
         let expires_at = self.expires.map(|expires| now().after(expires));
-        trust::Issuer { key: self.key, roles, scope, not_before: None, expires_at }
+        trust::Issuer {
+            key: self.key,
+            roles,
+            scope,
+            not_before: None,
+            expires_at,
+        }
     }
 }

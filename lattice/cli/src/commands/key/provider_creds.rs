@@ -55,16 +55,31 @@ impl ProviderCreds {
         files::create_private_dir(&folder)?;
         let provider: ProviderKey = match self.key {
             Some(key) => key,
-            None => load_or_create_key(&folder.join("provider.seed"), KeyPair::new_service)?.public_key().parse()?,
+            None => load_or_create_key(&folder.join("provider.seed"), KeyPair::new_service)?
+                .public_key()
+                .parse()?,
         };
         let member = MemberId::from(&provider);
         let until = now().after(self.expires);
         let allowed = permissions::provider(&context.lattice, &member);
-        let user =
-            enrolment.write_nats_user(&folder.join("nats.creds"), &format!("provider {}", self.name), allowed, until)?;
-        let body = ProviderGrant { provides: [self.name.clone()].into(), labels: Default::default(), user };
+        let user = enrolment.write_nats_user(
+            &folder.join("nats.creds"),
+            &format!("provider {}", self.name),
+            allowed,
+            until,
+        )?;
+        let body = ProviderGrant {
+            provides: [self.name.clone()].into(),
+            labels: Default::default(),
+            user,
+        };
         let validity = Validity::lasting(now(), self.expires);
-        let draft = Draft { subject: provider.to_string(), lattice: context.lattice.clone(), validity, body };
+        let draft = Draft {
+            subject: provider.to_string(),
+            lattice: context.lattice.clone(),
+            validity,
+            body,
+        };
         let token = token::sign(&enrolment.issuer, &draft)?;
         files::write_atomically(&folder.join("provider.jwt"), token.as_bytes(), Privacy::Secret)?;
 
@@ -74,9 +89,22 @@ impl ProviderCreds {
         settings.push(("data-dir", folder.to_string_lossy().as_ref().into()));
         let config = folder.join("provider.toml");
         files::write_atomically(&config, enrolment::to_toml(&settings).as_bytes(), Privacy::Plain)?;
-        note(format_args!("start it with: lattice-provider-KIND --config {}", config.display()));
+        note(format_args!(
+            "start it with: lattice-provider-KIND --config {}",
+            config.display()
+        ));
         let text = format!("provider/{} enrolled as {provider} until {until}", self.name);
         let name = format!("provider/{}", self.name);
-        app.print(&Document::single("Enrolment", name, &Enrolled { name: self.name, provider, folder, config }, text)?)
+        app.print(&Document::single(
+            "Enrolment",
+            name,
+            &Enrolled {
+                name: self.name,
+                provider,
+                folder,
+                config,
+            },
+            text,
+        )?)
     }
 }

@@ -42,7 +42,11 @@ impl Revoke {
         let serial = bundle::change(&session, |bundle| {
             match &what {
                 // Issued in this very second counts as before: the second after is the first good one.
-                What::Key(key) => drop(bundle.revoked_before.insert(key.clone(), UnixSeconds::new(now().get() + 1))),
+                What::Key(key) => drop(
+                    bundle
+                        .revoked_before
+                        .insert(key.clone(), UnixSeconds::new(now().get() + 1)),
+                ),
                 What::Token(id) => drop(bundle.revoked_ids.insert(id.clone())),
             }
             Ok(())
@@ -50,7 +54,12 @@ impl Revoke {
         .await?;
         let (What::Key(revoked) | What::Token(revoked)) = what;
         let text = format!("{revoked} is revoked as of trust bundle {serial}");
-        app.print(&Document::single("TrustBundle", format!("revoked/{revoked}"), &Revoked { revoked, serial }, text)?)
+        app.print(&Document::single(
+            "TrustBundle",
+            format!("revoked/{revoked}"),
+            &Revoked { revoked, serial },
+            text,
+        )?)
     }
 
     async fn what(&self, session: &Session) -> Result<What> {
@@ -64,12 +73,19 @@ impl Revoke {
         let members = session.members().await?;
         match resolve::member(&members, text) {
             Ok(member) => Ok(What::Key(member.member.to_string())),
-            Err(failure) => Err(Failure { what: format!("`{text}` is no key, no token's id and no host"), ..failure }.into()),
+            Err(failure) => Err(Failure {
+                what: format!("`{text}` is no key, no token's id and no host"),
+                ..failure
+            }
+            .into()),
         }
     }
 }
 
 /// Token ids are base32 of 32 bytes, without padding.
 fn is_token_id(text: &str) -> bool {
-    text.len() == 52 && text.bytes().all(|byte| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte))
+    text.len() == 52
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte))
 }

@@ -28,7 +28,6 @@ const COLUMNS: &[Column] = &[
 ];
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct KeyView {
     key: String,
     is: String,
@@ -56,7 +55,13 @@ impl Show {
         }
         for operator in &context.trusted_operators {
             if !keys.iter().any(|key| key.key == operator.as_str()) {
-                keys.push(KeyView { key: operator.to_string(), is: "operator".into(), may_sign: vec![], file: None, scope: None });
+                keys.push(KeyView {
+                    key: operator.to_string(),
+                    is: "operator".into(),
+                    may_sign: vec![],
+                    file: None,
+                    scope: None,
+                });
             }
         }
         for key in keys.iter_mut().filter(|key| key.is == "operator") {
@@ -74,29 +79,55 @@ impl Show {
                 key.is.clone(),
                 key.may_sign.join(", "),
                 if key.file.is_some() { "yes" } else { "no" }.to_owned(),
-                key.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
+                key.file
+                    .as_ref()
+                    .map(|file| file.display().to_string())
+                    .unwrap_or_default(),
                 key.scope.as_ref().map(ToString::to_string).unwrap_or_default(),
             ]);
         }
         let names = keys.iter().map(|key| format!("key/{}", key.key)).collect();
-        app.print(&Document::list("KeyList", &keys, table, names, "this context has no keys")?)
+        app.print(&Document::list(
+            "KeyList",
+            &keys,
+            table,
+            names,
+            "this context has no keys",
+        )?)
     }
 }
 
 fn view(is: &str, file: &Path) -> Result<KeyView> {
     let key = read_seed(file)?.public_key();
-    Ok(KeyView { key, is: is.to_owned(), may_sign: vec![], file: Some(file.to_owned()), scope: None })
+    Ok(KeyView {
+        key,
+        is: is.to_owned(),
+        may_sign: vec![],
+        file: Some(file.to_owned()),
+        scope: None,
+    })
 }
 
 async fn issuers(session: Result<Session>) -> Result<Vec<Issuer>> {
-    let trust = session?.trust().await?.ok_or_else(|| Failure::failed("the context names no operator to believe"))?;
+    let trust = session?
+        .trust()
+        .await?
+        .ok_or_else(|| Failure::failed("the context names no operator to believe"))?;
     Ok(trust.bundle().map(|bundle| bundle.issuers.clone()).unwrap_or_default())
 }
 
 fn add(keys: &mut Vec<KeyView>, issuer: &Issuer) {
     let is_over = issuer.expires_at.is_some_and(|end| end < now());
-    let roles = issuer.roles.iter().map(|role| if is_over { format!("{role} (over)") } else { role.to_string() });
-    let scope = serde_json::to_value(&issuer.scope).ok().filter(|scope| *scope != serde_json::json!({}));
+    let roles = issuer.roles.iter().map(|role| {
+        if is_over {
+            format!("{role} (over)")
+        } else {
+            role.to_string()
+        }
+    });
+    let scope = serde_json::to_value(&issuer.scope)
+        .ok()
+        .filter(|scope| *scope != serde_json::json!({}));
     match keys.iter_mut().find(|key| key.key == issuer.key.as_str()) {
         Some(key) => {
             key.may_sign.extend(roles);

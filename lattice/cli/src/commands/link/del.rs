@@ -33,9 +33,12 @@ impl Del {
         narrator.step("signing its end");
         let signed = session.client.delete_link(&id, LINK_LIFETIME, &signer).await?;
         narrator.step("waiting for every member to take it");
-        let verdicts = session.client.confirm_link(&signed, true, verdicts::WITHIN.min(app.timeout)).await?;
+        let verdicts = session
+            .client
+            .confirm_link(&signed, true, verdicts::WITHIN.min(app.timeout))
+            .await?;
         drop(narrator);
-        verdicts::report(app, &signed, verdicts, "ended, taken")
+        verdicts::report(app, &signed, &verdicts, "ended, taken")
     }
 
     async fn id(&self, session: &Session) -> Result<LinkId> {
@@ -48,7 +51,11 @@ impl Del {
             });
         };
         let bare = !self.source.contains('/');
-        let inventories = if bare { session.client.inventories().await? } else { Vec::new() };
+        let inventories = if bare {
+            session.client.inventories().await?
+        } else {
+            Vec::new()
+        };
         let source = parties::resolve(&self.source, &inventories)?;
         Ok(LinkId::new(&session.context.lattice, &source, interface, &self.label))
     }
@@ -57,11 +64,19 @@ impl Del {
 /// Whether anything lies under the link's key, or any member holds it.
 async fn exists(session: &Session, id: &LinkId) -> Result<bool> {
     let key = id.link_key();
-    if session.client.stored_links().await?.iter().any(|stored| stored.key == key) {
+    if session
+        .client
+        .stored_links()
+        .await?
+        .iter()
+        .any(|stored| stored.key == key)
+    {
         return Ok(true);
     }
     let members = session.members().await?;
     let question = lattice_control::Links { link: Some(id.clone()) };
     let replies = session.client.read_each(&members, &question).await;
-    Ok(replies.iter().any(|(_, reply)| reply.as_ref().is_ok_and(|reply| !reply.active.is_empty())))
+    Ok(replies
+        .iter()
+        .any(|(_, reply)| reply.as_ref().is_ok_and(|reply| !reply.active.is_empty())))
 }

@@ -62,7 +62,9 @@ impl Get {
             table.row([
                 token.link.clone(),
                 token.kind.clone(),
-                token.generation.map_or_else(String::new, |generation| generation.to_string()),
+                token
+                    .generation
+                    .map_or_else(String::new, |generation| generation.to_string()),
                 token.expires.clone(),
                 token.issuer.clone(),
                 token.key.clone(),
@@ -79,7 +81,16 @@ fn read(key: &str, bytes: &[u8]) -> StoredToken {
     let Ok(parsed) = Unverified::parse_bytes(bytes) else {
         let (kind, link) = ("unreadable".to_owned(), format!("key {key}"));
         let (issuer, expires) = (String::new(), String::new());
-        return StoredToken { key: key.to_owned(), link, kind, generation: None, issuer, expires, claims: Value::Null, token };
+        return StoredToken {
+            key: key.to_owned(),
+            link,
+            kind,
+            generation: None,
+            issuer,
+            expires,
+            claims: Value::Null,
+            token,
+        };
     };
     let head = parsed.head();
     let link = parsed.claims::<LinkClaims>().ok();
@@ -92,7 +103,9 @@ fn read(key: &str, bytes: &[u8]) -> StoredToken {
         generation,
         issuer: head.issuer.clone(),
         expires: head.expires_at.to_string(),
-        claims: link.and_then(|link| serde_json::to_value(link.body).ok()).unwrap_or_default(),
+        claims: link
+            .and_then(|link| serde_json::to_value(link.body).ok())
+            .unwrap_or_default(),
         token,
     }
 }

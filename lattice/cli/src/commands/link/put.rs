@@ -17,8 +17,10 @@ use crate::{
 
 /// Signs a link and waits until every member has accepted or refused it
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  lattice link put provider/http wasi:http/incoming-handler actor/hello --config path=/\n  \
-    lattice link put actor/counter wasi:keyvalue provider/kv --config bucket=counts")]
+#[command(
+    after_help = "Examples:\n  lattice link put provider/http wasi:http/incoming-handler actor/hello --config path=/\n  \
+    lattice link put actor/counter wasi:keyvalue provider/kv --config bucket=counts"
+)]
 pub(super) struct Put {
     /// Who may use it: actor/NAME or provider/NAME, or the bare name of something that runs
     source: String,
@@ -45,19 +47,38 @@ impl Put {
         let session = Session::connect_verifying(app.context()?).await?;
         let signer = session.link_signer()?;
         let bare = !self.source.contains('/') || !self.target.contains('/');
-        let inventories = if bare { session.client.inventories().await? } else { Vec::new() };
+        let inventories = if bare {
+            session.client.inventories().await?
+        } else {
+            Vec::new()
+        };
         let source = parties::resolve(&self.source, &inventories)?;
         let target = parties::resolve(&self.target, &inventories)?;
-        let functions = if self.functions.is_empty() { FunctionSet::All } else { FunctionSet::Only(self.functions) };
-        let claims = LinkClaims { label: self.label, functions, ..LinkClaims::new(source, self.interface, target) };
-        let draft = LinkDraft { claims, config: ConfigMap::from_iter(self.config), lifetime: self.expires };
+        let functions = if self.functions.is_empty() {
+            FunctionSet::All
+        } else {
+            FunctionSet::Only(self.functions)
+        };
+        let claims = LinkClaims {
+            label: self.label,
+            functions,
+            ..LinkClaims::new(source, self.interface, target)
+        };
+        let draft = LinkDraft {
+            claims,
+            config: ConfigMap::from_iter(self.config),
+            lifetime: self.expires,
+        };
 
         let mut narrator = Narrator::new();
         narrator.step("signing");
         let signed = session.client.put_link(&draft, &signer).await?;
         narrator.step("waiting for every member to accept or refuse it");
-        let verdicts = session.client.confirm_link(&signed, false, verdicts::WITHIN.min(app.timeout)).await?;
+        let verdicts = session
+            .client
+            .confirm_link(&signed, false, verdicts::WITHIN.min(app.timeout))
+            .await?;
         drop(narrator);
-        verdicts::report(app, &signed, verdicts, "accepted")
+        verdicts::report(app, &signed, &verdicts, "accepted")
     }
 }

@@ -17,7 +17,6 @@ use crate::{
 pub(super) const WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Outcome<'a> {
     link: &'a LinkId,
     generation: u64,
@@ -33,18 +32,31 @@ struct MemberVerdict<'a> {
 }
 
 /// Prints the outcome, and fails when a member refused the link or cannot serve it.
-pub(super) fn report(app: &App, signed: &Signed, verdicts: Verdicts, done: &str) -> Result<()> {
+pub(super) fn report(app: &App, signed: &Signed, verdicts: &Verdicts, done: &str) -> Result<()> {
     let (accepted, all) = (verdicts.accepted(), verdicts.members.len());
-    let each = verdicts.members.iter().map(|(member, verdict)| MemberVerdict { member, verdict }).collect();
-    let outcome =
-        Outcome { link: &signed.id, generation: signed.generation, expires_at: signed.expires_at, verdicts: each };
+    let each = verdicts
+        .members
+        .iter()
+        .map(|(member, verdict)| MemberVerdict { member, verdict })
+        .collect();
+    let outcome = Outcome {
+        link: &signed.id,
+        generation: signed.generation,
+        expires_at: signed.expires_at,
+        verdicts: each,
+    };
     let by = match all {
         0 => "nobody is there to hear of it yet".to_owned(),
         1 if accepted == 1 => format!("{done} by {}", verdicts.members[0].0),
         _ => format!("{done} by {accepted} of {all}"),
     };
     let text = format!("{} generation {}: {by}", signed.id, signed.generation);
-    app.print(&Document::single("Link", format!("link/{}", signed.id), &outcome, text)?)?;
+    app.print(&Document::single(
+        "Link",
+        format!("link/{}", signed.id),
+        &outcome,
+        text,
+    )?)?;
     judge(signed, &verdicts)
 }
 
@@ -59,16 +71,22 @@ fn judge(signed: &Signed, verdicts: &Verdicts) -> Result<()> {
         };
         warn(&what);
         // A refusal says more than a failure, and that more than silence.
-        let rank = |exit: Exit| [Exit::Timeout, Exit::Failed, Exit::Denied].iter().position(|e| *e == exit);
+        let rank = |exit: Exit| {
+            [Exit::Timeout, Exit::Failed, Exit::Denied]
+                .iter()
+                .position(|e| *e == exit)
+        };
         if worst.as_ref().is_none_or(|(have, _)| rank(exit) > rank(*have)) {
             worst = Some((exit, what));
         }
     }
     match worst {
         None => Ok(()),
-        Some((exit, why)) => Err(Failure::new(exit, format!("`{}` is not in force everywhere", signed.id))
-            .because(why)
-            .help("`lattice get links -o wide` shows what every member makes of it")
-            .into()),
+        Some((exit, why)) => Err(
+            Failure::new(exit, format!("`{}` is not in force everywhere", signed.id))
+                .because(why)
+                .help("`lattice get links -o wide` shows what every member makes of it")
+                .into(),
+        ),
     }
 }

@@ -24,8 +24,12 @@ pub(super) struct Verify {
     link: Option<String>,
 }
 
-const COLUMNS: &[Column] =
-    &[Column::always("LINK"), Column::always("RESULT"), Column::always("WHY"), Column::wide("KEY")];
+const COLUMNS: &[Column] = &[
+    Column::always("LINK"),
+    Column::always("RESULT"),
+    Column::always("WHY"),
+    Column::wide("KEY"),
+];
 
 /// A token and whether it holds.
 #[derive(Serialize)]
@@ -51,7 +55,10 @@ impl Verify {
             Some(file) => vec![check_file(file, &trust)?],
             None => {
                 let stored = session.client.stored_links().await?;
-                stored.iter().map(|stored| check(&stored.key, &stored.token, &trust, now())).collect()
+                stored
+                    .iter()
+                    .map(|stored| check(&stored.key, &stored.token, &trust, now()))
+                    .collect()
             }
         };
         if let Some(link) = &self.link {
@@ -64,11 +71,26 @@ impl Verify {
         checked.sort_by(|a, b| a.link.cmp(&b.link));
         let mut table = Table::new(COLUMNS);
         for one in &checked {
-            let result = if one.valid { "valid" } else { one.code.unwrap_or("refused") };
-            table.row([one.link.clone(), result.to_owned(), one.why.clone().unwrap_or_default(), one.key.clone()]);
+            let result = if one.valid {
+                "valid"
+            } else {
+                one.code.unwrap_or("refused")
+            };
+            table.row([
+                one.link.clone(),
+                result.to_owned(),
+                one.why.clone().unwrap_or_default(),
+                one.key.clone(),
+            ]);
         }
         let names = checked.iter().map(|one| format!("link/{}", one.link)).collect();
-        app.print(&Document::list("LinkVerification", &checked, table, names, "no link tokens are stored")?)?;
+        app.print(&Document::list(
+            "LinkVerification",
+            &checked,
+            table,
+            names,
+            "no link tokens are stored",
+        )?)?;
         match checked.iter().filter(|one| !one.valid).count() {
             0 => Ok(()),
             bad => Err(Failure::new(Exit::Denied, format!("{bad} of {} tokens do not hold", checked.len())).into()),
@@ -85,7 +107,9 @@ fn check_file(file: &str, trust: &Trust) -> Result<Checked> {
     }
     let token = text.trim();
     // Where it would be stored; for what is not a link at all, any key shows the better reason.
-    let key = Unverified::parse(token).ok().and_then(|token| token.head().subject.parse::<LinkId>().ok());
+    let key = Unverified::parse(token)
+        .ok()
+        .and_then(|token| token.head().subject.parse::<LinkId>().ok());
     let key = key.map(|link| link.link_key()).unwrap_or_default();
     Ok(check(&key, token.as_bytes(), trust, now()))
 }

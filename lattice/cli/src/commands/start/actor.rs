@@ -1,0 +1,108 @@
+//! `lattice start actor`
+
+use std::{sync::Mutex, time::Duration};
+
+use anyhow::Result;
+use clap::Args;
+use lattice_control::{ActorStart, Place, Placed, Placement};
+use lattice_core::{ActorName, ActorSpec};
+
+use super::super::up::to_labels;
+use crate::{
+    actor_spec::{self, ReuseArg},
+    app::App,
+    args::pair,
+    failure::Failure,
+    output::Narrator,
+    session::Session,
+    views,
+};
+
+/// How long an actor that is scaled away by the start of fewer replicas may drain.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Starts an actor from a component
+#[derive(Args, Debug)]
+pub(super) struct StartActor {
+    /// What links and callers call it
+    name: ActorName,
+    /// The component: a path or file://
+    image: String,
+    /// How many replicas, spread evenly over the hosts
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    replicas: u32,
+    /// Runs all replicas on this host
+    #[arg(long, value_name = "HOST", conflicts_with = "labels")]
+    host: Option<String>,
+    /// Runs replicas only on hosts with this label, now and when it is scaled; may be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+    labels: Vec<(String, String)>,
+    /// What wasi:config tells the actor; may be repeated
+    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = pair)]
+    config: Vec<(String, String)>,
+    /// The most a replica may use: memory, deadline, concurrency, queue, body; may be repeated
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = pair)]
+    limits: Vec<(String, String)>,
+    /// Whether instances serve more than one invocation: `fresh`, `200`, `concurrent:32`
+    #[arg(long, default_value = "fresh", value_name = "HOW")]
+    reuse: ReuseArg,
+}
+
+impl StartActor {
+    pub(super) async fn run(self, app: &App) -> Result<()> {
+        if self.replicas == 0 {
+            return Err(Failure::usage("an actor with no replicas is not started").into());
+        }
+        let component = actor_spec::read_component(&self.image)?;
+        let limits = actor_spec::limits(&self.limits)?;
+        let placement = to_labels(self.labels)?;
+        let session = Session::connect_verifying(app.context()?).await?;
+        let mut narrator = Narrator::new();
+        narrator.step("storing the component");
+        let (digest, _) = session.client.store_artifact(component.bytes.into()).await?;
+        let spec = ActorSpec {
+            config: self.config.into_iter().collect(),
+            limits,
+            reuse: self.reuse.0,
+            placement,
+            ..ActorSpec::new(self.name.clone(), digest, component.image)
+        };
+        let narrator = Mutex::new(narrator);
+        let tell = |who: &str, progress| Narrator::tell(&narrator, who, &progress);
+        let placed = match &self.host {
+            Some(host) => {
+                let host = session.host(host).await?;
+                let start = ActorStart {
+                    spec,
+                    replicas: self.replicas,
+                };
+                let started = session
+                    .client
+                    .send(&host, &start, app.timeout, |p| tell(&host.name, p))
+                    .await?;
+                let placement = Placement {
+                    host: host.name.clone(),
+                    member: host.member.clone(),
+                    replicas: started.status.replicas,
+                };
+                Placed {
+                    placements: vec![placement],
+                    changed: !started.was_running,
+                }
+            }
+            None => {
+                let (replicas, selector) = (self.replicas, spec.placement.clone());
+                let place = Place {
+                    spec,
+                    replicas,
+                    selector,
+                    drain: DRAIN,
+                    within: app.timeout,
+                };
+                session.client.place(&place, &tell).await?
+            }
+        };
+        drop(narrator);
+        app.print(&views::placed(&self.name, &placed)?)
+    }
+}
