@@ -72,6 +72,7 @@ impl Ctx {
     pub(crate) fn begin(&mut self, origin: Origin) {
         self.call.origin = origin;
         self.call.chosen.clear();
+        self.memory.begin();
     }
 
     /// Emits what the guest wrote without ending the line.

@@ -40,6 +40,11 @@ impl MemoryLimit {
         self.refused
     }
 
+    /// Forgets what was refused: that was another call.
+    pub(crate) fn begin(&mut self) {
+        self.refused = None;
+    }
+
     pub(crate) fn max(&self) -> usize {
         self.max
     }

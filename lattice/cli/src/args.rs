@@ -31,16 +31,16 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "LATTICE_CONTEXT", value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// Which lattice, instead of the context's
-    #[arg(long, global = true, env = "LATTICE_LATTICE", value_name = "ID")]
+    #[arg(long, global = true, env = "LATTICE_ID", value_name = "ID")]
     pub(crate) lattice: Option<LatticeId>,
     /// NATS servers, separated by commas
     #[arg(long, global = true, env = "LATTICE_NATS_URL", value_name = "URL")]
     pub(crate) nats_url: Option<String>,
     /// NATS credentials file
-    #[arg(long, global = true, env = "LATTICE_CREDS", value_name = "FILE")]
+    #[arg(long, global = true, env = "LATTICE_NATS_CREDS", value_name = "FILE")]
     pub(crate) creds: Option<PathBuf>,
-    /// A context of the `nats` CLI to take the connection from
-    #[arg(long, global = true, value_name = "NAME")]
+    /// A context of the `nats` CLI to take the connection from; `-` for the selected one
+    #[arg(long, global = true, env = "LATTICE_NATS_CONTEXT", value_name = "NAME")]
     pub(crate) nats_context: Option<String>,
     /// How long the whole command may take
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration, default_value = "60s")]

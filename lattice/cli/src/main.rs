@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::Cli;
+use crate::{args::Cli, failure::Failure};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -53,17 +53,27 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let outcome = runtime.block_on(async {
         let work = cli.command.run(&app);
         if handles_interrupts {
-            return work.await;
-        }
-        tokio::select! {
-            outcome = work => outcome,
-            _ = tokio::signal::ctrl_c() => Err(failure::Failure::interrupted()
-                .because("what a host was already told to do goes on there")
-                .help("`lattice get actors` shows how far it came")
-                .into()),
+            work.await
+        } else {
+            until_interrupted(work).await
         }
     });
     // A name look-up that hangs in a thread of its own must not keep us from ending.
     runtime.shutdown_background();
     outcome
+}
+
+/// Does the work, or on Ctrl-C withdraws from hosts what they have not finished.
+async fn until_interrupted(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => {
+            // The work has been dropped by now, and its commands with it.
+            lattice_control::withdrawals_sent().await;
+            Err(Failure::interrupted()
+                .because("what hosts had not finished was withdrawn; what they had done stays")
+                .help("`lattice get actors` shows how far it came")
+                .into())
+        }
+    }
 }

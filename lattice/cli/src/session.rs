@@ -129,7 +129,7 @@ fn not_connected(error: &ConnectError) -> anyhow::Error {
 
 fn bus_config(settings: &NatsSettings) -> Result<BusConfig> {
     let mut config = match &settings.context {
-        Some(name) => nats_contexts()?.load(name)?.into_config(CLIENT_NAME),
+        Some(name) => nats_context(name)?,
         None => BusConfig::new(CLIENT_NAME),
     };
     if let Some(url) = &settings.url {
@@ -146,10 +146,18 @@ fn bus_config(settings: &NatsSettings) -> Result<BusConfig> {
     Ok(config)
 }
 
-fn nats_contexts() -> Result<NatsContexts> {
+/// A context of the `nats` CLI: the one named, or with `-` the one selected there.
+fn nats_context(name: &str) -> Result<BusConfig> {
     let home = etcetera::home_dir().context("cannot find your home folder, where the `nats` CLI keeps its contexts")?;
     let config = std::env::var_os("XDG_CONFIG_HOME").map(std::path::PathBuf::from);
-    Ok(NatsContexts::of_user(&home, config.as_deref()))
+    let contexts = NatsContexts::of_user(&home, config.as_deref());
+    let chosen = match name {
+        "-" => contexts.selected()?.ok_or_else(|| {
+            Failure::not_found("the `nats` CLI has no context selected").help("select one: `nats context select`")
+        })?,
+        name => name.to_owned(),
+    };
+    Ok(contexts.load(&chosen)?.into_config(CLIENT_NAME))
 }
 
 /// Reads a key from its seed file.

@@ -19,7 +19,7 @@ mod verb;
 mod verbs;
 mod wire;
 
-pub use client::{CommandSigner, ControlClient, SignerError};
+pub use client::{CommandSigner, ControlClient, SignerError, withdrawals_sent};
 pub use error::{ControlError, ErrorKind};
 pub use event::{EVENT_TYPE_PREFIX, Event};
 pub use handler::Handler;

@@ -11,7 +11,6 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use lattice_core::Fault;
 use lattice_mesh::{IncomingCall, Receiver, Reply};
-use provider_sdk::ActorInvoker as _;
 use provider_sdk::capability::http::{empty_body, full_body};
 use provider_sdk::capability::{HttpBody, HttpError, OutgoingHttp as _, RequestOptions};
 use provider_sdk::remote::{self, RemoteOutgoingHttp};

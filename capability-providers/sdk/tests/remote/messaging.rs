@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use lattice_core::{Fault, FaultKind};
 use lattice_mesh::{IncomingCall, Receiver, Reply};
-use provider_sdk::ActorInvoker as _;
 use provider_sdk::capability::messaging::wire::{MessagingReply, MessagingRequest};
 use provider_sdk::capability::{BrokerMessage, Messaging as _, MessagingError, TraceContext};
 use provider_sdk::remote::RemoteMessaging;

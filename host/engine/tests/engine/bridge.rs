@@ -6,7 +6,7 @@ use lattice_core::{Blame, FaultKind, LinkLabel};
 use lattice_engine::Actor;
 
 use crate::stub::World;
-use crate::support::{call, get, guest, interface, options, start, text, try_start, world};
+use crate::support::{call, get, guest, interface, options, start, text, world};
 
 async fn every_type_comes_back(over_the_wire: bool) {
     let world = Arc::new(World {
@@ -171,20 +171,47 @@ async fn a_link_that_is_withdrawn_stops_working_at_once() {
 }
 
 #[tokio::test]
-async fn an_asynchronous_import_is_bridged() {
-    // Nothing but the type: the function is imported as asynchronous, and never called.
+async fn an_asynchronous_import_reaches_an_actor_of_either_kind() {
+    // `go` adds one by way of whoever exports `add`: asynchronous itself, so that it may wait.
     let caller = text(
         r#"(component
-            (import "example:ping-pong/pong@0.1.0" (instance
-                (export "ping" (func async (param "message" string) (result string))))))"#,
+            (import "test:sums/sums" (instance $sums (export "add" (func async (param "v" u32) (result u32)))))
+            (core func $add (canon lower (func $sums "add")))
+            (core module $m
+                (import "" "add" (func $add (param i32) (result i32)))
+                (func (export "go") (param i32) (result i32) (call $add (local.get 0))))
+            (core instance $i (instantiate $m (with "" (instance (export "add" (func $add))))))
+            (func $go async (param "v" u32) (result u32) (canon lift (core func $i "go")))
+            (instance $x (export "go" (func $go)))
+            (export "test:sums/goes" (instance $x)))"#,
     );
-    let grants = |_: &lattice_core::VersionedInterface| Some(lattice_core::FunctionSet::All);
-    let actor = try_start(caller, options("caller"), &world(), &grants)
-        .await
-        .unwrap_or_else(|error| panic!("{error}"));
-    assert!(actor.compiled().shape().is_async);
-    assert_eq!(
-        actor.compiled().shape().imports[0].functions[0].text,
-        "ping: async func(message: string) -> string"
-    );
+    let callee = |is_async: &str| {
+        text(&format!(
+            r#"(component
+                (core module $m (func (export "add") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))
+                (core instance $i (instantiate $m))
+                (func $add {is_async} (param "v" u32) (result u32) (canon lift (core func $i "add")))
+                (instance $x (export "add" (func $add)))
+                (export "test:sums/sums" (instance $x)))"#
+        ))
+    };
+    for is_async in ["", "async"] {
+        let world = world();
+        let sums = start(callee(is_async), options("sums"), &world).await;
+        assert_eq!(sums.compiled().shape().is_async, !is_async.is_empty());
+        world.actors.lock().insert(LinkLabel::default(), sums);
+        let goes = start(caller.clone(), options("goes"), &world).await;
+        assert_eq!(
+            goes.compiled().shape().imports[0].functions[0].text,
+            "add: async func(v: u32) -> u32"
+        );
+        let answer = goes.call_text(&interface("test:sums/goes"), "go", "41", &call()).await;
+        assert_eq!(answer.unwrap_or_else(|fault| panic!("{is_async}: {fault}")), "42");
+        world.actors.lock().clear();
+        let fault = goes
+            .call_text(&interface("test:sums/goes"), "go", "41", &call())
+            .await
+            .expect_err("has no link");
+        assert_eq!(fault.kind, FaultKind::Denied);
+    }
 }

@@ -158,3 +158,35 @@ async fn the_shape_is_told_in_wit() {
         .expect("is imported");
     assert_eq!(config.class, InterfaceClass::Wasi);
 }
+
+#[tokio::test]
+async fn every_name_that_is_served_is_linked() {
+    let log = r#"(type $l' (enum "trace" "debug" "info" "warn" "error" "critical")) (export "level" (type $l (eq $l')))
+        (export "log" (func (param "level" $l) (param "context" string) (param "message" string)))"#;
+    let config = r#"(type $e' (variant (case "upstream" string) (case "io" string))) (export "error" (type $e (eq $e')))
+        (export "get" (func (param "key" string) (result (result (option string) (error $e)))))
+        (export "get-all" (func (result (result (list (tuple string string)) (error $e)))))"#;
+    let bus = |result: &str| {
+        format!(
+            r#"(export "call-target-interface" (type $t (sub resource)))
+            (export "[constructor]call-target-interface"
+                (func (param "namespace" string) (param "package" string) (param "interface" string) (result (own $t))))
+            (export "set-link-name" (func (param "name" string) (param "interfaces" (list (own $t))) {result}))"#
+        )
+    };
+    for (name, items) in [
+        ("wasi:logging/logging@0.1.0-draft", log.to_owned()),
+        ("wasi:logging/logging", log.to_owned()),
+        ("wasi:config/store@0.2.0-rc.1", config.to_owned()),
+        ("wasi:config/store@0.2.0-draft-2024-09-27", config.to_owned()),
+        ("wasi:config/store@0.2.0-draft", config.to_owned()),
+        ("wasi:config/runtime@0.2.0-draft", config.to_owned()),
+        ("wasmcloud:bus/lattice@1.0.0", bus("")),
+        ("wasmcloud:bus/lattice@2.0.0", bus("(result (result (error string)))")),
+        ("wasmcloud:bus/lattice@2.0.1", bus("(result (result (error string)))")),
+    ] {
+        let component = text(&format!(r#"(component (import "{name}" (instance {items})))"#));
+        let actor = try_start(component, options("names"), &world(), &nothing).await;
+        assert!(actor.is_ok(), "{name}: {actor:?}");
+    }
+}

@@ -40,7 +40,7 @@ async fn a_loop_is_interrupted_at_the_deadline() {
         .expect_err("never ends");
     assert_eq!((fault.kind, fault.blame), (FaultKind::DeadlineExceeded, Blame::Guest));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert_eq!(actor.stats().in_flight, 0);
+    crate::support::comes_to_rest(&actor).await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_caller_that_goes_away_takes_its_call_along() {
     caller.abort();
     reaches(&hold.left, 1).await;
     assert!(caller.await.expect_err("was aborted").is_cancelled());
-    assert_eq!(actor.stats().in_flight, 0);
+    crate::support::comes_to_rest(&actor).await;
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_caller_that_goes_away_interrupts_a_loop() {
         actor.http(request(Method::GET, "/loop", ""), call()),
     );
     assert!(gave_up.await.is_err());
-    assert_eq!(actor.stats().in_flight, 0);
+    crate::support::comes_to_rest(&actor).await;
     send(&actor, Method::GET, "/", "").await.expect("has room again");
 }
 
@@ -230,4 +230,33 @@ async fn arguments_of_another_type_are_refused_before_the_guest_sees_them() {
         .expect_err("takes nothing");
     assert_eq!(fault.kind, FaultKind::BadArguments);
     assert!(fault.message.contains("`ping` differ"), "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_calls_at_a_time_are_answered_or_refused() {
+    let limits = Limits {
+        concurrency: 8,
+        ..Limits::default()
+    };
+    let actor = start(guest("hello-http"), limited("hello", limits), &world()).await;
+    let calls: Vec<_> = (0..10_000)
+        .map(|_| {
+            let actor = actor.clone();
+            tokio::spawn(async move { get(&actor, "/").await })
+        })
+        .collect();
+    let mut refused = 0;
+    for call in calls {
+        match call.await.expect("runs") {
+            Ok(_) => {}
+            Err(fault) if fault.kind == FaultKind::Overloaded => refused += 1,
+            Err(fault) => panic!("{fault}"),
+        }
+    }
+    let stats = actor.stats();
+    assert_eq!(
+        (stats.in_flight, stats.waiting, stats.faults, stats.overloaded),
+        (0, 0, 0, refused)
+    );
+    assert_eq!(stats.calls + refused, 10_000);
 }

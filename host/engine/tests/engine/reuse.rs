@@ -96,7 +96,7 @@ async fn one_instance_serves_many_at_a_time() {
     }
     assert!(most > 8, "at most {most} at a time in one instance");
     assert!(actor.stats().instances <= 8, "{:?}", actor.stats());
-    assert_eq!(actor.stats().in_flight, 0);
+    crate::support::comes_to_rest(&actor).await;
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_loop_in_a_shared_instance_ends_at_its_deadline() {
     let fault = get(&actor, "/loop").await.expect_err("never ends");
     assert_eq!(fault.kind, FaultKind::DeadlineExceeded, "{fault}");
     get(&actor, "/sleep?1").await.expect("answers");
-    assert_eq!(actor.stats().in_flight, 0);
+    crate::support::comes_to_rest(&actor).await;
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_call_that_is_given_up_does_not_harm_the_others() {
     let gave_up = tokio::time::timeout(Duration::from_millis(50), get(&actor, "/sleep?100000")).await;
     assert!(gave_up.is_err());
     slow.await.expect("runs").expect("answers");
-    assert_eq!(actor.stats().in_flight, 0);
+    crate::support::comes_to_rest(&actor).await;
 }
 
 #[tokio::test]

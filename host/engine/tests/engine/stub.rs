@@ -145,6 +145,7 @@ impl Linked for World {
 pub(crate) struct Store(Mutex<BTreeMap<String, (Bytes, u64)>>);
 
 impl Store {
+    #[expect(clippy::type_complexity, reason = "a guard over a small map, in a test")]
     fn bucket(&self, name: &str) -> Result<parking_lot::MutexGuard<'_, BTreeMap<String, (Bytes, u64)>>, KvError> {
         match name {
             "default" => Ok(self.0.lock()),

@@ -144,3 +144,17 @@ pub(crate) async fn reaches(number: &tokio::sync::watch::Sender<usize>, goal: us
         .unwrap_or_else(|_| panic!("{goal} was not reached, it stays at {}", *number.borrow()))
         .expect("the sender is here");
 }
+
+/// Waits until the actor serves nothing: a guest gives its place back a moment after its caller has all it wanted.
+pub(crate) async fn comes_to_rest(actor: &Actor) {
+    let rest = async {
+        while actor.stats().in_flight > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(10), rest).await.is_ok(),
+        "{:?}",
+        actor.stats()
+    );
+}

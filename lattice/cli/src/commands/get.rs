@@ -100,7 +100,15 @@ impl Get {
                     .collect();
                 let mut links = views::gather_links(&replies);
                 if let Some(name) = &self.name {
-                    links.retain(|link| link.id == *name || link.source.as_ref().is_some_and(|s| s.name() == name));
+                    let id = name.strip_prefix("link/").unwrap_or(name);
+                    links.retain(|link| link.id == id || link.source.as_ref().is_some_and(|s| s.name() == id));
+                    if links.is_empty() {
+                        return Err(Failure::not_found(format!(
+                            "no link is called `{name}`, nor anything that uses one"
+                        ))
+                        .help("`lattice get links -o name` lists them")
+                        .into());
+                    }
                 }
                 views::links(&links, now())
             }

@@ -4,12 +4,13 @@ mod gather;
 mod signer;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
 use lattice_bus::{Bus, Headers, RepliesEnd, RequestError};
 use lattice_core::{Digest, Incarnation, LatticeId, MemberId, Trust, subject};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub(crate) use signer::issuer_of;
@@ -242,15 +243,28 @@ impl Drop for Withdrawal {
             return;
         };
         let id = self.id;
-        // Owned by nobody, since its owner is what has just gone; bounded by its own timeout.
-        runtime.spawn(async move {
+        let withdrawing = async move {
             let cancel = Cancel { id };
             let sending = client.ask(&to.member, Some(to.incarnation), &cancel, WITHDRAWAL, |_| {});
             if let Err(error) = sending.await {
                 tracing::debug!(%error, %id, "a command could not be withdrawn");
             }
-        });
+        };
+        WITHDRAWALS.spawn_on(withdrawing, &runtime);
     }
+}
+
+/// Withdrawals under way. Their owner is what has just gone, so the process itself has them; each is bounded by its own timeout.
+static WITHDRAWALS: LazyLock<TaskTracker> = LazyLock::new(|| {
+    let tracker = TaskTracker::new();
+    // Closed trackers still take tasks; only so can their end be waited for.
+    tracker.close();
+    tracker
+});
+
+/// Waits until every command whose asker is gone has been withdrawn. For programs that are about to end.
+pub async fn withdrawals_sent() {
+    WITHDRAWALS.wait().await;
 }
 
 fn name_the_member(mut error: ControlError, to: &MemberSummary) -> ControlError {

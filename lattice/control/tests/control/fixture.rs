@@ -273,6 +273,7 @@ impl Standin {
             .map_or(0, |(_, replicas)| *replicas)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers format what they note")]
     fn note(&self, what: String) {
         self.log
             .lock()

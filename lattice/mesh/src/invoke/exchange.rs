@@ -57,12 +57,8 @@ impl Invoker {
             armed: true,
         };
         let answer = self.wait(attempt, peer, session, seq, frame).await;
-        // Once there is an answer there is nothing to cancel; and a peer that is gone cancels by itself.
-        let over = match &answer {
-            Ok(_) => true,
-            Err(fault) => fault.kind != FaultKind::DeadlineExceeded,
-        };
-        cancel.armed = !over;
+        // Once there is an answer there is nothing to cancel, nor when nobody was there.
+        cancel.armed = matches!(&answer, Err(fault) if fault.kind != FaultKind::NoResponders);
         let answer = self.read(attempt, peer, session, seq, &answer?)?;
         if let (Answer::Reply(_), Some(pump)) = (&answer, pump) {
             // The reply may come before all of the request was sent. From here the pump ends by itself: when it is done, when the other side

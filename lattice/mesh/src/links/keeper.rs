@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use lattice_bus::{BucketEvent, Bus, Entry, Operation};
 use lattice_core::link_table::{Change, Gone};
-use lattice_core::{LatticeId, LinkId, Refusal};
+use lattice_core::{LatticeId, LinkId, Refusal, UnixSeconds};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -25,6 +25,9 @@ const BATCH_MAX: usize = 4096;
 /// Refusals reported, by key and revision, so that each is reported once. When full, all are forgotten and may be reported again.
 const REPORTED_MAX: usize = 4096;
 
+/// How long before its end a link is announced to end.
+const END_NOTICE: Duration = Duration::from_secs(24 * 3600);
+
 /// Keeps [`Links`] up to date.
 pub(crate) struct Keeper {
     links: Arc<Links>,
@@ -36,6 +39,8 @@ pub(crate) struct Keeper {
     unsaved: Vec<LinkChange>,
     dirty: bool,
     reported: HashMap<String, u64>,
+    /// Links whose end was announced, by generation.
+    announced: HashMap<LinkId, u64>,
 }
 
 enum Input {
@@ -66,6 +71,7 @@ impl Keeper {
             unsaved: Vec::new(),
             dirty: false,
             reported: HashMap::new(),
+            announced: HashMap::new(),
         }
     }
 
@@ -83,6 +89,7 @@ impl Keeper {
                     let (trust, now) = (self.trust.current(), now());
                     let changes = self.links.table.lock().tick(&trust, now);
                     self.note(changes).await;
+                    self.announce_ends(now).await;
                 }
                 Input::RetryDisk => {}
                 Input::Closed => return,
@@ -189,6 +196,22 @@ impl Keeper {
         self.events
             .emit("link-ended", &json!({ "link": link, "code": code, "reason": reason }))
             .await;
+    }
+
+    /// Tells operators a day ahead which links end, unless they were never meant to last.
+    async fn announce_ends(&mut self, now: UnixSeconds) {
+        let view = self.links.current();
+        self.announced
+            .retain(|id, generation| view.get(id).is_some_and(|link| link.generation == *generation));
+        for link in view.all() {
+            let lasts = link.expires_at.since(link.issued_at);
+            let ends_soon = link.expires_at.since(now) < END_NOTICE && lasts > 2 * END_NOTICE;
+            if ends_soon && self.announced.insert(link.id.clone(), link.generation).is_none() {
+                tracing::warn!(link = %link.id, expires_at = %link.expires_at, "link ends soon");
+                let data = json!({ "link": link.id, "generation": link.generation, "expires_at": link.expires_at.to_string() });
+                self.events.emit("link-expiring", &data).await;
+            }
+        }
     }
 
     /// Shows what changed. A link that ended is gone at once; one that began is shown only when the disk will remember it, because a

@@ -7,9 +7,9 @@ mod admission;
 mod greet;
 mod guard;
 mod rate;
+mod running;
 mod serve;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,10 +17,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use lattice_bus::{Bus, Headers, Message, Subject, Subscription};
 use lattice_core::subject::{Purpose, Subject as ParsedSubject};
-use lattice_core::{Fault, FaultKind, InvocationId, LinkId};
-use parking_lot::{Mutex, RwLock};
+use lattice_core::{Fault, FaultKind};
+use parking_lot::RwLock;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Capacity;
@@ -32,13 +31,12 @@ use crate::presence::Announcer;
 use crate::session::{Freshness, Session, SessionTable, Standing};
 use crate::stream::Streams;
 use crate::trust::TrustStore;
-use crate::wire::{
-    CallHead, DecodedRoutes, Frame, FrameKind, Incoming, OpenKind, PingHead, PongHead, SessionId, call, open,
-};
+use crate::wire::{CallHead, DecodedRoutes, Frame, FrameKind, Incoming, OpenKind, PingHead, PongHead, call, open};
 use crate::{Receiver, trace};
 use admission::Admission;
 use greet::Handshakes;
 use rate::RateLimits;
+use running::{CallKey, RunningCalls};
 use serve::{Arrived, answer_frame};
 
 /// What arrives for this member, and what is running because of it.
@@ -55,7 +53,7 @@ pub(crate) struct Mailbox {
     pub(crate) announcer: Arc<Announcer>,
     pub(crate) tasks: TaskTracker,
     sessions: RwLock<SessionTable>,
-    running: Mutex<HashMap<CallKey, RunningCall>>,
+    running: RunningCalls,
     admission: Arc<Admission>,
     rates: RateLimits,
     routes: DecodedRoutes,
@@ -65,46 +63,6 @@ pub(crate) struct Mailbox {
     /// Told whenever a call ended.
     ended: Notify,
     refused: AtomicU64,
-}
-
-/// A call, as its caller can name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct CallKey {
-    session: SessionId,
-    id: InvocationId,
-}
-
-/// A call under way, as far as ending it goes.
-#[derive(Debug, Clone)]
-struct RunningCall {
-    link: LinkId,
-    ending: Ending,
-}
-
-/// Ends a call, and says why. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-struct Ending(Arc<(CancellationToken, OnceLock<Fault>)>);
-
-impl Ending {
-    /// Ends the call. The first reason counts.
-    fn end(&self, why: Fault) {
-        let (token, reason) = &*self.0;
-        let _ = reason.set(why);
-        token.cancel();
-    }
-
-    /// Returns why once the call is to end.
-    ///
-    /// # Cancel safety
-    /// Cancel safe.
-    async fn ended(&self) -> Fault {
-        let (token, reason) = &*self.0;
-        token.cancelled().await;
-        reason
-            .get()
-            .cloned()
-            .unwrap_or_else(|| Fault::internal("ended without a reason"))
-    }
 }
 
 /// What a mailbox is made of.
@@ -136,7 +94,7 @@ impl Mailbox {
             announcer: parts.announcer,
             tasks: parts.tasks,
             sessions: RwLock::default(),
-            running: Mutex::default(),
+            running: RunningCalls::default(),
             admission: Admission::new(parts.capacity.calls, parts.capacity.bytes),
             rates: RateLimits::default(),
             routes: DecodedRoutes::default(),
@@ -160,27 +118,18 @@ impl Mailbox {
 
     /// Ends every call that runs here.
     pub(crate) fn end_all(&self) {
-        let stopping = || Fault::new(FaultKind::Cancelled, format!("{} is stopping", self.me.address.member));
+        let why = format!("{} is stopping", self.me.address.member);
         self.running
-            .lock()
-            .values()
-            .for_each(|call| call.ending.end(stopping()));
+            .end_where(|_| true, |_| Fault::new(FaultKind::Cancelled, why.as_str()));
     }
 
     /// Ends the calls whose link is not in force any more: a grant that is taken back is taken back from streams under way as well.
     pub(crate) fn end_unlinked(&self) {
         let links = self.links.current();
-        for call in self
-            .running
-            .lock()
-            .values()
-            .filter(|call| links.get(&call.link).is_none())
-        {
-            call.ending.end(Fault::denied(format!(
-                "link `{}` ended while the call was under way",
-                call.link
-            )));
-        }
+        self.running.end_where(
+            |link| links.get(link).is_none(),
+            |link| Fault::denied(format!("link `{link}` ended while the call was under way")),
+        );
     }
 
     /// How many calls run here for others.
@@ -308,16 +257,16 @@ impl Mailbox {
                 }
             }
             FrameKind::Cancel => {
-                let running = head[..].try_into().ok().and_then(|id| {
-                    let key = CallKey {
-                        session: session.id,
-                        id: uuid::Uuid::from_bytes(id).into(),
-                    };
-                    self.running.lock().get(&key).cloned()
-                });
-                if let Some(call) = running {
-                    call.ending
-                        .end(Fault::new(FaultKind::Cancelled, "the caller does not want it any more"));
+                let id = head[..].try_into().map(|id| uuid::Uuid::from_bytes(id).into());
+                if let Ok(id) = id {
+                    let why = Fault::new(FaultKind::Cancelled, "the caller does not want it any more");
+                    self.running.end(
+                        &CallKey {
+                            session: session.id,
+                            id,
+                        },
+                        why,
+                    );
                 }
             }
             FrameKind::Ping => {
@@ -340,22 +289,7 @@ impl Mailbox {
                 session: arrived.session.id,
                 id: arrived.head.id,
             };
-            let ending = Ending::default();
-            let is_new = {
-                let mut running = self.running.lock();
-                let is_new = !running.contains_key(&key);
-                if is_new {
-                    running.insert(
-                        key,
-                        RunningCall {
-                            link: arrived.route.link.clone(),
-                            ending: ending.clone(),
-                        },
-                    );
-                }
-                is_new
-            };
-            if is_new {
+            if let Some(ending) = self.running.enter(key, &arrived.route.link) {
                 // Boxed here, once, because it is large and would be moved several times on its way into a task.
                 self.tasks
                     .spawn(Box::pin(self.clone().serve(arrived, key, ending, place)));
@@ -377,13 +311,12 @@ impl Mailbox {
     /// true.
     fn pong(&self, session: &Session, ping: &PingHead) -> PongHead {
         let mut pong = PongHead::new();
-        let running = self.running.lock();
         for asked in &ping.calls {
             let key = CallKey {
                 session: session.id,
                 id: call::invocation(asked.id),
             };
-            if running.contains_key(&key) {
+            if self.running.contains(&key) {
                 continue;
             }
             match session.accept(asked.seq) {

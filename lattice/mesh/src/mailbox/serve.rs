@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 
 use super::admission::Admitted;
 use super::guard::{Claimed, Misplaced, check_link, check_origin};
-use super::{CallKey, Ending, Mailbox, fault_frame};
+use super::running::{CallKey, Ending};
+use super::{Mailbox, fault_frame};
 use crate::peer::{CallWatch, PROBE_AFTER};
 use crate::session::Session;
 use crate::stream::{BodyReader, Pump, Route, Side, StreamKey, settle};
@@ -23,6 +24,8 @@ use crate::{Body, IncomingCall, Reply, TraceContext, size};
 
 /// How long a member is waited for that is asked what it runs.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest a call may take, whatever its caller says; also keeps the arithmetic of times far from its ends.
+const BUDGET_MAX: Duration = Duration::from_secs(24 * 3600);
 /// The longest message of a fault that travels; the rest is for the log of the one who has it.
 const FAULT_MESSAGE_MAX: usize = 8 * 1024;
 
@@ -46,7 +49,7 @@ struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.mailbox.running.lock().remove(&self.key);
+        self.mailbox.running.leave(&self.key);
         drop(self.place.take());
         self.mailbox.ended.notify_waiters();
     }
@@ -60,7 +63,7 @@ impl Mailbox {
             place: Some(place),
         };
         let (session, seq, reply) = (arrived.session.clone(), arrived.seq, arrived.reply.clone());
-        let deadline = Instant::now() + Duration::from_millis(arrived.head.budget_ms);
+        let deadline = Instant::now() + Duration::from_millis(arrived.head.budget_ms).min(BUDGET_MAX);
         let outcome = self
             .run_within(self.run(arrived, deadline), &session, &ending, deadline)
             .await;
@@ -125,7 +128,7 @@ impl Mailbox {
         let limited = link
             .limits
             .deadline_ms
-            .map(|most| Instant::now() + Duration::from_millis(most));
+            .map(|most| Instant::now() + Duration::from_millis(most).min(BUDGET_MAX));
         let deadline = limited.map_or(deadline, |limited| deadline.min(limited));
         let body = self.incoming_body(&session, &head, body, link.limits.payload_bytes_max)?;
         let receiver = self

@@ -67,7 +67,7 @@ async fn a_link_refused_for_its_issuer_is_taken_once_the_issuer_is_trusted() {
         .publish_bundle(|bundle| {
             bundle
                 .issuers
-                .push(Issuer::unlimited(newcomer.public_key().parse().expect("an issuer")))
+                .push(Issuer::unlimited(newcomer.public_key().parse().expect("an issuer")));
         })
         .await;
     lattice.a.knows(&link).await;

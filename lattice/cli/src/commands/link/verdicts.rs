@@ -57,7 +57,7 @@ pub(super) fn report(app: &App, signed: &Signed, verdicts: &Verdicts, done: &str
         &outcome,
         text,
     )?)?;
-    judge(signed, &verdicts)
+    judge(signed, verdicts)
 }
 
 fn judge(signed: &Signed, verdicts: &Verdicts) -> Result<()> {
