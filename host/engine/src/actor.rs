@@ -154,6 +154,7 @@ impl Actor {
             name: options.name,
             limits: options.limits,
             config: options.config,
+            sends_by_client: imports::sends_by_client(compiled.shape()),
             linked,
         });
         let source = match options.reuse {

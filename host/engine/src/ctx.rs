@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) party: Party,
     pub(crate) limits: Limits,
     pub(crate) config: BTreeMap<String, String>,
+    /// Whether it sends HTTP requests by WASI 0.3.
+    pub(crate) sends_by_client: bool,
     pub(crate) linked: Arc<dyn Linked>,
     pub(crate) log: Arc<LogSink>,
 }

@@ -19,7 +19,7 @@ use crate::linked::Grants;
 use crate::profile::Flavor;
 use crate::start_error::ImportProblem;
 
-pub(crate) use self::http::{from_wasi_error, to_wasi_error};
+pub(crate) use self::http::{from_wasi_error, sends_by_client, to_wasi_error};
 pub(crate) use self::messaging::BrokerMessage;
 use self::wanted::{Wanted, Wants};
 

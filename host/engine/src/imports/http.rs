@@ -12,6 +12,7 @@ use wasmtime_wasi_http::{p2, p3};
 
 use crate::ctx::{Call, Ctx};
 use crate::linked::Need;
+use crate::shape::Shape;
 
 static OUTGOING: LazyLock<InterfaceId> = LazyLock::new(|| {
     "wasi:http/outgoing-handler"
@@ -20,6 +21,11 @@ static OUTGOING: LazyLock<InterfaceId> = LazyLock::new(|| {
 });
 static CLIENT: LazyLock<InterfaceId> =
     LazyLock::new(|| "wasi:http/client".parse().expect("a constant that is an interface"));
+
+/// Whether a component sends requests by WASI 0.3. The hook that sends them is not told which version the guest called.
+pub(crate) fn sends_by_client(shape: &Shape) -> bool {
+    shape.imports.iter().any(|import| import.interface.id == *CLIENT)
+}
 
 pub(super) fn add_types(linker: &mut Linker<Ctx>) -> Result<()> {
     let options = p2::bindings::LinkOptions::default();
@@ -50,20 +56,15 @@ impl WasiHttpHooks for Call {
         options: Option<WasiOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
-        // The hook is not told which version the guest calls; a label is chosen for the one it imports.
-        let (outgoing, client) = (self.label(&OUTGOING), self.label(&CLIENT));
-        let need = if self.shared.linked.has_link(&OUTGOING, outgoing) {
-            Need {
-                interface: &OUTGOING,
-                function: "handle",
-                label: outgoing,
-            }
+        let (interface, function): (&InterfaceId, _) = if self.shared.sends_by_client {
+            (&CLIENT, "send")
         } else {
-            Need {
-                interface: &CLIENT,
-                function: "send",
-                label: client,
-            }
+            (&OUTGOING, "handle")
+        };
+        let need = Need {
+            interface,
+            function,
+            label: self.label(interface),
         };
         let granted = self.outgoing_http(need);
         Box::new(async move {
