@@ -6,6 +6,9 @@ use crate::{guests, shell};
 use anyhow::Result;
 use std::process::Command;
 
+/// What runs each test program, as a program may take minutes on a small machine but none takes a quarter of an hour.
+const PROGRAM_LIMIT: &str = "timeout --verbose --kill-after=10 900";
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only tests whose path contains this
@@ -21,8 +24,11 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut cargo = Command::new(workspace::cargo());
     cargo
         .current_dir(&workspace.root)
-        .args(["test", "--workspace"])
-        .args(&args.filter);
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .args(&args.filter)
+        // A test that hangs fails its program in the end, and with it the run, rather than holding it up for ever.
+        .env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", PROGRAM_LIMIT)
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", PROGRAM_LIMIT);
     if !args.rest.is_empty() {
         cargo.arg("--").args(&args.rest);
     }

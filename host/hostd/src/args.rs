@@ -85,7 +85,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "LATTICE_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
-    /// File with the lattice's trust bundle, for a first start without NATS [default: <data-dir>/trust.jwt].
+    /// File with the lattice's trust bundle, for a first start without JetStream [default: <data-dir>/trust.jwt].
     #[arg(long, env = "LATTICE_TRUST_BUNDLE", value_name = "FILE")]
     pub(crate) trust_bundle: Option<PathBuf>,
 

@@ -119,9 +119,7 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
     };
     let node = match Node::start(node_config(config, key, token)?, bus.clone()).await {
         Ok(node) => node,
-        Err(StartError::Join(
-            refused @ (JoinError::Token(_) | JoinError::NoTrust | JoinError::Bundle(_) | JoinError::OtherKey { .. }),
-        )) => {
+        Err(StartError::Join(refused @ (JoinError::Token(_) | JoinError::OtherKey { .. }))) => {
             error!("{:#}", anyhow::Error::from(refused));
             tell_how_to_enrol(config, &member);
             return Ok(Exit::NotEnrolled);

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lattice_bus::SubscribeError;
+use lattice_bus::{StateError, SubscribeError};
 use lattice_core::Refusal;
 
 use crate::identity::IdentityError;
@@ -43,13 +43,16 @@ pub enum JoinError {
     /// A file of ours is unreadable. Deleting it forgets what was revoked, so that is left to a person.
     #[error("cannot go on from the files of an earlier run")]
     State(#[from] DiskError),
-    /// No trust bundle: neither on disk nor given.
+    /// No trust bundle: neither on disk, nor given, nor on the lattice.
     #[error(
-        "no trust bundle: give one for the first start, it comes from the operator (`lattice up` makes one for development)"
+        "the lattice has no trust bundle: an operator must sign and publish one (`lattice up` does, for development)"
     )]
     NoTrust,
-    /// The bundle given is not good, and there is none on disk.
-    #[error("the trust bundle given is not accepted")]
+    /// No trust bundle on disk nor given, and JetStream, where the lattice's is, could not be asked.
+    #[error("the first start needs the lattice's trust bundle, and JetStream cannot be asked for it")]
+    NoState(#[source] StateError),
+    /// The bundle given, or the lattice's, is not good, and there is none on disk.
+    #[error("the trust bundle is not accepted")]
     Bundle(#[source] AdmitError),
     /// The member token is not good.
     #[error("the member token is not accepted")]

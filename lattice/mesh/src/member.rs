@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lattice_bus::{Bus, DIRECT_CAPACITY, Subject};
 use lattice_core::presence::MemberState;
+use lattice_core::subject::TRUST_BUNDLE_KEY;
 use lattice_core::token::verify_member;
 use lattice_core::{Fault, Incarnation, LatticeId, MemberId, Presence, subject};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ use crate::presence::{Announcer, first_presence};
 use crate::stream::Streams;
 use crate::trust::{TrustStore, Watcher};
 use crate::wire::EncodedRoutes;
-use crate::{DiskError, Events, JoinError, LinkChange, MemberConfig, OutgoingCall, Receiver, Reply, disk};
+use crate::{DiskError, Events, JoinError, LinkChange, MemberConfig, OutgoingCall, Receiver, Reply, buckets, disk};
 
 /// Heartbeats that wait for us. When full, the newest is dropped; the next one says the same.
 const HEARTBEATS: usize = 4096;
@@ -73,7 +74,7 @@ impl Member {
             config.trusted_operators.clone(),
             &config.data_dir,
         )?);
-        accept_given_bundle(&trust, config.bundle.as_deref()).await?;
+        first_trust(&trust, config.bundle.as_deref(), &bus, &config.lattice).await?;
         let token = verify_member(&config.token, &trust.current(), crate::trust::now()).map_err(JoinError::Token)?;
         if token.id.as_str() != config.key.public_key() {
             return Err(JoinError::OtherKey {
@@ -354,21 +355,34 @@ async fn follow_links(links: Arc<Links>, mailbox: Arc<Mailbox>) {
     }
 }
 
-/// The bundle given counts at the first start, and whenever it is newer than the one on disk.
-async fn accept_given_bundle(trust: &TrustStore, bundle: Option<&str>) -> Result<(), JoinError> {
+/// Sees to a trust bundle before anything is believed. One that is given counts at the first start, and whenever it is newer than
+/// the one on disk; without either, the lattice's own does, as it is an operator's signature that makes it good.
+async fn first_trust(trust: &TrustStore, given: Option<&str>, bus: &Bus, lattice: &LatticeId) -> Result<(), JoinError> {
     let have = trust.current().serial().is_some();
-    match bundle {
-        None if have => Ok(()),
-        None => Err(JoinError::NoTrust),
-        Some(bundle) => match trust.admit(bundle).await {
-            Ok(_) => Ok(()),
-            Err(error) if have => {
-                tracing::debug!(%error, "the trust bundle given is not used; going on with the one on disk");
-                Ok(())
-            }
-            Err(error) => Err(JoinError::Bundle(error)),
-        },
+    let published = match given {
+        None if have => return Ok(()),
+        None => Some(published_bundle(bus, lattice).await?),
+        Some(_) => None,
+    };
+    let Some(bundle) = given.or(published.as_deref()) else {
+        return Err(JoinError::NoTrust);
+    };
+    match trust.admit(bundle).await {
+        Ok(_) => Ok(()),
+        Err(error) if have => {
+            tracing::debug!(%error, "the trust bundle given is not used; going on with the one on disk");
+            Ok(())
+        }
+        Err(error) => Err(JoinError::Bundle(error)),
     }
+}
+
+/// What the lattice has as its trust bundle, unverified.
+async fn published_bundle(bus: &Bus, lattice: &LatticeId) -> Result<String, JoinError> {
+    let bucket = bus.bucket(buckets::trust(lattice)).await.map_err(JoinError::NoState)?;
+    let entry = bucket.get(TRUST_BUNDLE_KEY).await.map_err(JoinError::NoState)?;
+    let bytes = entry.ok_or(JoinError::NoTrust)?.value;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -225,11 +225,9 @@ async fn a_shutdown_that_cannot_wait_says_so() {
     })
     .await;
     handler(&provider, &[("subscriptions", "a")]).await.unwrap();
-    connect(&nats)
-        .await
-        .publish("a", Headers::new(), "x".into())
-        .await
-        .unwrap();
+    // Held until the end: what a connection was given and has not written yet goes with it.
+    let bus = connect(&nats).await;
+    bus.publish("a", Headers::new(), "x".into()).await.unwrap();
     wait_entered.recv().await.unwrap();
     assert!(matches!(
         provider.shutdown(Duration::from_millis(50)).await,

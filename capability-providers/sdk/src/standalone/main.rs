@@ -63,9 +63,7 @@ where
 fn exit_of(failure: &anyhow::Error) -> Exit {
     match failure.downcast_ref::<StandaloneError>() {
         Some(StandaloneError::Start(StartError::Config(_))) => Exit::BadConfig,
-        Some(StandaloneError::Join(
-            JoinError::Token(_) | JoinError::NoTrust | JoinError::Bundle(_) | JoinError::OtherKey { .. },
-        )) => Exit::NotEnrolled,
+        Some(StandaloneError::Join(JoinError::Token(_) | JoinError::OtherKey { .. })) => Exit::NotEnrolled,
         _ => Exit::Failed,
     }
 }

@@ -12,10 +12,20 @@ use crate::grants::link_command;
 
 /// Tells a refused start.
 pub(super) fn from_start(party: &Party, error: &StartError) -> ControlError {
-    let refused = ControlError::invalid(error.to_string());
     let StartError::Imports { problems, .. } = error else {
-        return refused;
+        return ControlError::invalid(error.to_string());
     };
+    let not_granted = |kind: &_| {
+        matches!(
+            kind,
+            ImportProblemKind::Unlinked(_) | ImportProblemKind::FunctionNotGranted { .. }
+        )
+    };
+    let kind = match problems.iter().any(|problem| not_granted(&problem.kind)) {
+        true => ErrorKind::Denied,
+        false => ErrorKind::Invalid,
+    };
+    let refused = ControlError::new(kind, error.to_string());
     let missing = problems.iter().filter_map(|problem| problem.missing_link());
     let mut packages: BTreeMap<(String, bool), Vec<_>> = BTreeMap::new();
     for (interface, class) in missing {

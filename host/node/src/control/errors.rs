@@ -1,10 +1,23 @@
 //! Faults of the data plane, as the control interface tells them.
 
 use lattice_control::{ControlError, ErrorKind};
-use lattice_core::{Blame, Fault, FaultKind};
+use lattice_core::{ActorName, Blame, Fault, FaultKind};
 
-/// Tells a failed invocation to whoever ordered it by hand.
-pub(super) fn from_fault(fault: &Fault) -> ControlError {
+/// Tells a failed call to whoever made it by hand.
+pub(super) fn from_call(actor: &ActorName, fault: &Fault) -> ControlError {
+    let error = from_fault(fault);
+    match fault.kind {
+        FaultKind::BadArguments | FaultKind::NotFound => error.with_help(format!(
+            "`lattice inspect {actor}` shows what it exports, with arguments"
+        )),
+        FaultKind::Overloaded => error.with_help(format!("more capacity: `lattice scale {actor} REPLICAS`")),
+        FaultKind::DeadlineExceeded => error.with_help("more time: `--deadline`"),
+        _ => error,
+    }
+}
+
+/// The kind of a fault and its text.
+fn from_fault(fault: &Fault) -> ControlError {
     let kind = match fault.kind {
         FaultKind::NotFound => ErrorKind::NotFound,
         FaultKind::Denied => ErrorKind::Denied,

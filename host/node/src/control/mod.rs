@@ -119,7 +119,7 @@ impl Handler for NodeHandler {
         let result = entry
             .call_text(&interface, &request.function, &request.arguments, &context)
             .await
-            .map_err(|fault| errors::from_fault(&fault))?;
+            .map_err(|fault| errors::from_call(&request.actor, &fault))?;
         Ok(CallReply {
             result,
             took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),

@@ -16,7 +16,7 @@ async fn an_actor_with_an_unlinked_import_is_refused_with_the_command_that_links
     let host = lattice.host("one").await;
     let counter = lattice.actor("counter", guest("counter")).await;
     let error = lattice.try_start(&host, &counter, 1).await.expect_err("has no link");
-    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert_eq!(error.kind, ErrorKind::Denied);
     assert!(error.message.contains("wasi:keyvalue/store@0.2.0-draft"), "{error:?}");
     let help = error.help.expect("help");
     assert!(

@@ -31,7 +31,6 @@ fn names(home: &Home) -> Vec<String> {
         .collect()
 }
 
-#[ignore = "failed in its last run and not mended yet"]
 #[tokio::test]
 async fn an_enrolled_host_joins_and_a_revoked_one_is_believed_no_more() {
     require_host_program();

@@ -45,7 +45,7 @@ pub struct MemberSummary {
     #[serde(default)]
     pub sees: Vec<MemberId>,
     /// Its enrolment token, so that the asker can check who granted it its place.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token: String,
 }
 

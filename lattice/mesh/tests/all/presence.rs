@@ -202,6 +202,25 @@ async fn a_stranger_does_not_join() {
         Err(JoinError::NoTrust)
     ));
 
+    // The lattice's own will do, if an operator it trusts signed it.
+    let mut world = world;
+    world.publish_bundle(|_| ()).await;
+    let mut config = world.config("x", &world.identity());
+    config.bundle = None;
+    let member = Member::join(config, bus.clone())
+        .await
+        .expect("the lattice has a bundle");
+    assert_eq!(member.trust().current().serial(), Some(world.bundle.serial));
+    member.leave(LIMIT).await;
+
+    let mut config = world.config("x", &world.identity());
+    config.bundle = None;
+    config.trusted_operators = vec![KeyPair::new_operator().public_key().parse().expect("an operator")];
+    assert!(matches!(
+        Member::join(config, bus.clone()).await,
+        Err(JoinError::Bundle(_))
+    ));
+
     let mut config = world.config("x", &world.identity());
     config.trusted_operators = vec![KeyPair::new_operator().public_key().parse().expect("an operator")];
     assert!(matches!(
