@@ -4,7 +4,6 @@ use crate::shell;
 use crate::workspace::{self, Workspace};
 use anyhow::Result;
 use std::path::PathBuf;
-use std::process::Command;
 
 /// How to build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub(crate) enum Profile {
 
 /// Builds every program and gives back the folder they are in.
 pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
-    let mut cargo = Command::new(workspace::cargo());
+    let mut cargo = workspace::cargo();
     cargo
         .current_dir(&workspace.root)
         .args(["build", "--workspace", "--bins"]);

@@ -3,12 +3,11 @@
 use crate::shell;
 use crate::workspace::{self, Workspace};
 use anyhow::{Context, Result};
-use std::process::Command;
 
 /// `cargo xtask lint`.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let cargo = || {
-        let mut cargo = Command::new(workspace::cargo());
+        let mut cargo = workspace::cargo();
         cargo.current_dir(&workspace.root);
         cargo
     };

@@ -4,7 +4,6 @@ use crate::setup::{FOR_TESTS, Setup, Tools};
 use crate::workspace::{self, Workspace};
 use crate::{guests, shell};
 use anyhow::Result;
-use std::process::Command;
 
 /// What runs each test program, as a program may take minutes on a small machine but none takes a quarter of an hour.
 const PROGRAM_LIMIT: &str = "timeout --verbose --kill-after=10 900";
@@ -21,7 +20,7 @@ pub(crate) struct Args {
 /// `cargo xtask test`.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let tools = prepare(workspace)?;
-    let mut cargo = Command::new(workspace::cargo());
+    let mut cargo = workspace::cargo();
     cargo
         .current_dir(&workspace.root)
         .args(["test", "--workspace", "--no-fail-fast"])
@@ -43,7 +42,7 @@ fn prepare(workspace: &Workspace) -> Result<Tools> {
     let tools = setup.tools(FOR_TESTS)?;
     guests::build(workspace, &setup, &tools, &[])?;
     drop(setup);
-    let mut cargo = Command::new(workspace::cargo());
+    let mut cargo = workspace::cargo();
     // All targets, not just programs: then cargo picks the features that the tests will ask for, and nothing is built twice.
     shell::run(
         cargo

@@ -27,7 +27,7 @@ impl Workspace {
             workspace_root: PathBuf,
             target_directory: PathBuf,
         }
-        let mut cargo = Command::new(cargo());
+        let mut cargo = cargo();
         cargo.args(["metadata", "--no-deps", "--format-version", "1", "--quiet"]);
         // Set by `cargo run`; a checkout that shares its target folder with another one is told apart by it.
         if let Some(manifest_dir) = std::env::var_os("CARGO_MANIFEST_DIR") {
@@ -70,9 +70,16 @@ impl Workspace {
     }
 }
 
-/// The cargo that started us.
-pub(crate) fn cargo() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+/// The cargo that started us, as if a person had: what it told us of our own package would make it build some dependencies anew.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&variable);
+        }
+    }
+    cargo
 }
 
 fn folder_from_env(variable: &str) -> Result<Option<PathBuf>> {

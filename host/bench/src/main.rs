@@ -2,6 +2,8 @@
 //!
 //! Prints one JSON object a line, in the form that `cargo xtask bench` makes a table of: `name`, `ours`, `baseline` (its name
 //! and figure) and `target`. Rounds alternate between the two sides, so that a noisy neighbour hits both.
+//!
+//! With arguments (`colocated`, `remote`, `start`) it measures only those.
 
 mod bare;
 mod colocated;
@@ -14,9 +16,18 @@ use serde_json::{Value, json};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    colocated::run().await?;
-    remote::run().await?;
-    start::run().await
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
+    if wanted("colocated") {
+        colocated::run().await?;
+    }
+    if wanted("remote") {
+        remote::run().await?;
+    }
+    if wanted("start") {
+        start::run().await?;
+    }
+    Ok(())
 }
 
 /// Prints one row.

@@ -133,7 +133,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "LATTICE_LOG_FORMAT", value_name = "FORM")]
     pub(crate) log_format: Option<String>,
 
-    /// What to log, `info` or `info,lattice_mesh=debug` [default: info].
+    /// What to log, `info` or `info,lattice_mesh=debug` [default: info,async_nats=warn].
     #[arg(long, env = "LATTICE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
 

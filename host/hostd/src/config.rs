@@ -21,6 +21,8 @@ const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(2);
 const DEFAULT_LOST_AFTER: Duration = Duration::from_secs(6);
 /// As long as the default deadline of an invocation.
 const DEFAULT_GRACE: Duration = Duration::from_secs(30);
+/// What to log. The bus tells of its connection itself.
+const DEFAULT_LOG: &str = "info,async_nats=warn";
 
 /// Everything the host needs to know, checked.
 #[derive(Debug, Clone)]
@@ -149,7 +151,7 @@ impl HostConfig {
                 lost_after,
                 grace,
                 log_format,
-                log: settings.log.unwrap_or_else(|| "info".to_owned()),
+                log: settings.log.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
                 ready_file: settings.ready_file,
             }),
             _ => Err(Mistakes(check.0)),

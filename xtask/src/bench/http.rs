@@ -1,6 +1,7 @@
-//! How many hello requests a second does a host answer, beside `wasmtime serve` with the same component in the same mode?
+//! How many hello requests a second does a host answer, beside `wasmtime serve` with the same component in the same mode, and
+//! beside `wash dev`?
 //!
-//! Rounds alternate between the two, and the medians are compared, so that a noisy neighbour hits both.
+//! Rounds alternate between them, and the medians are compared, so that a noisy neighbour hits both.
 
 use super::report::{Figure, Row, Target};
 use super::server::{Server, free_address};
@@ -28,6 +29,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
     let listen = format!("address={address}");
     lattice.run(&["start", "provider", "http", "http-server", "--config", &listen])?;
     let component = bench.component("hello-http")?;
+    let wash = wash_dev(&bench.tool("LATTICE_WASH", "wash"), home.path(), &component)?;
     let mut rows = Vec::new();
     for (mode, reuse, baseline) in [("fresh", "fresh", None), ("reused", REUSE, Some(REUSE))] {
         let path = format!("path=/{mode}");
@@ -43,54 +45,65 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
             &path,
         ])?;
         lattice.run(&["start", "actor", mode, &component, "--reuse", reuse])?;
-        let theirs = Server::start(|address| {
-            wasmtime_serve(
-                &bench.tool("LATTICE_WASMTIME", "wasmtime"),
-                address,
-                &component,
-                baseline,
-            )
-        })?;
-        let (ours, theirs) = compare(
-            &format!("http://{address}/{mode}"),
-            &format!("http://{}/{mode}", theirs.address),
-        )?;
-        rows.push(Row {
+        let wasmtime = wasmtime_serve(&bench.tool("LATTICE_WASMTIME", "wasmtime"), &component, baseline)?;
+        let [ours, serve, dev] =
+            compare([address, wasmtime.address, wash.address].map(|server| format!("http://{server}/{mode}")))?;
+        let row = |baseline: &str, theirs, target| Row {
             name: format!("http/hello/{mode}"),
             ours: Figure::PerSecond(ours),
-            baseline: Some(("wasmtime serve".to_owned(), Figure::PerSecond(theirs))),
-            target: Target::RatioAtLeast(1.0),
-        });
+            baseline: Some((baseline.to_owned(), Figure::PerSecond(theirs))),
+            target,
+        };
+        rows.push(row("wasmtime serve", serve, Target::RatioAtLeast(1.0)));
+        rows.push(row("wash dev", dev, Target::None));
     }
     lattice.down()?;
     Ok(rows)
 }
 
-fn wasmtime_serve(program: &Path, address: std::net::SocketAddr, component: &str, reuse: Option<&str>) -> Command {
-    let mut command = Command::new(program);
-    command.args(["serve", "-Scli", "--addr", &address.to_string()]);
-    if let Some(count) = reuse {
-        command.args(["--max-instance-reuse-count", count]);
-    }
-    command.arg(component);
-    command
+fn wasmtime_serve(program: &Path, component: &str, reuse: Option<&str>) -> Result<Server> {
+    Server::start(|address| {
+        let mut command = Command::new(program);
+        command.args(["serve", "-Scli", "--addr", &address.to_string()]);
+        if let Some(count) = reuse {
+            command.args(["--max-instance-reuse-count", count]);
+        }
+        command.arg(component);
+        Ok(command)
+    })
 }
 
-/// The medians of both, measured in turns.
-fn compare(ours: &str, theirs: &str) -> Result<(f64, f64)> {
-    let mut rates = [Vec::new(), Vec::new()];
+/// `wash dev` in a project that has its component already. How it reuses instances is its own affair: it has one mode.
+fn wash_dev(program: &Path, home: &Path, component: &str) -> Result<Server> {
+    let project = home.join("wash-project");
+    Server::start(|address| {
+        let settings = serde_json::json!({
+            "build": { "command": "true", "component_path": component },
+            "dev": { "address": address },
+        });
+        std::fs::create_dir_all(project.join(".wash"))?;
+        // JSON is YAML.
+        std::fs::write(project.join(".wash/config.yaml"), settings.to_string())?;
+        let mut command = Command::new(program);
+        command.current_dir(&project).args(["dev", "--non-interactive"]);
+        Ok(command)
+    })
+}
+
+/// The medians of each, measured in turns.
+fn compare<const N: usize>(urls: [String; N]) -> Result<[f64; N]> {
+    let mut rates = urls.each_ref().map(|_| Vec::new());
     for round in 0..=ROUNDS {
-        for (url, rates) in [ours, theirs].into_iter().zip(&mut rates) {
+        for (url, rates) in urls.iter().zip(&mut rates) {
             let measured = wrk::run(url, CONNECTIONS, ROUND)?;
             ensure!(measured.failed == 0, "{} requests to {url} failed", measured.failed);
-            // The first round warms both up.
+            // The first round warms all up.
             if round > 0 {
                 rates.push(measured.per_second);
             }
         }
     }
-    let [ours, theirs] = rates.map(median);
-    Ok((ours, theirs))
+    Ok(rates.map(median))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

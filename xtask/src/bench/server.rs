@@ -1,12 +1,12 @@
 //! A server of somebody else's, as the baseline of ours: started, waited for, ended.
 
 use anyhow::{Context, Result, bail, ensure};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// It may have to compile a component first.
-const LISTENS_WITHIN: Duration = Duration::from_secs(60);
+const SERVES_WITHIN: Duration = Duration::from_secs(60);
 
 /// A running server, killed when it is dropped.
 pub(super) struct Server {
@@ -16,10 +16,10 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts what `command` makes of an address, and waits until somebody listens there.
-    pub(super) fn start(command: impl FnOnce(SocketAddr) -> Command) -> Result<Self> {
+    /// Starts what `command` makes of an address, and waits until it serves there.
+    pub(super) fn start(command: impl FnOnce(SocketAddr) -> Result<Command>) -> Result<Self> {
         let address = free_address()?;
-        let mut command = command(address);
+        let mut command = command(address)?;
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = process
             .spawn()
@@ -31,13 +31,15 @@ impl Server {
 
     fn wait(&mut self, name: &str) -> Result<()> {
         let start = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
+        let url = format!("http://{}/", self.address);
+        // Some listen before they have what they serve.
+        while ureq::get(&url).call().is_err() {
             if let Some(status) = self.process.try_wait()? {
-                bail!("{name} ended with {status} before it listened");
+                bail!("{name} ended with {status} before it served");
             }
             ensure!(
-                start.elapsed() < LISTENS_WITHIN,
-                "{name} does not listen after {LISTENS_WITHIN:?}"
+                start.elapsed() < SERVES_WITHIN,
+                "{name} does not serve after {SERVES_WITHIN:?}"
             );
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -98,7 +98,7 @@ impl GuestRust {
         let mut command;
         match self {
             Self::Installed => {
-                command = Command::new(workspace::cargo());
+                command = workspace::cargo();
                 command.arg("build");
             }
             Self::Debian(debian) => {

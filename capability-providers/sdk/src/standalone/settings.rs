@@ -14,6 +14,8 @@ use super::args::Settings;
 const LATTICE_DEFAULT: &str = "default";
 /// As long as the default deadline of an invocation.
 const GRACE_DEFAULT: Duration = Duration::from_secs(30);
+/// The bus tells of its connection itself.
+const LOG_DEFAULT: &str = "info,async_nats=warn";
 const GRACE_MAX: Duration = Duration::from_secs(86_400);
 
 /// Everything the process needs to know, checked.
@@ -108,7 +110,7 @@ impl ProcessConfig {
                 operators,
                 grace,
                 log_json,
-                log: settings.log.unwrap_or_else(|| "info".to_owned()),
+                log: settings.log.unwrap_or_else(|| LOG_DEFAULT.to_owned()),
             }),
             _ => Err(Mistakes(mistakes)),
         }

@@ -6,6 +6,7 @@ mod calls;
 mod commands;
 mod drain;
 mod faults;
+mod guests;
 mod limits;
 mod links;
 mod messaging;

@@ -9,7 +9,7 @@ use super::get::What;
 use crate::{
     app::App,
     failure::Failure,
-    output::{Document, to_yaml},
+    output::{Document, for_programs, to_yaml},
     resolve,
     session::Session,
     views::{self, ActorView, LinkView, ProviderView},
@@ -85,7 +85,7 @@ impl Describe {
 
 /// For people as for programs: the whole content, laid out.
 fn described<T: Serialize>(kind: &'static str, name: String, content: &T) -> Result<Document> {
-    let text = to_yaml(&serde_json::to_value(content)?);
+    let text = to_yaml(&for_programs(content)?);
     Document::single(kind, name, content, text)
 }
 

@@ -66,7 +66,7 @@ impl Document {
     ) -> Result<Self> {
         Ok(Self {
             kind,
-            content: json!({ "items": items }),
+            content: json!({ "items": for_programs(items)? }),
             text: Text::Table(table, when_empty),
             names,
         })
@@ -74,7 +74,7 @@ impl Document {
 
     /// Builds a single thing, or the outcome of an action on it.
     pub(crate) fn single<T: Serialize>(kind: &'static str, name: String, content: &T, text: String) -> Result<Self> {
-        let content = match serde_json::to_value(content)? {
+        let content = match for_programs(content)? {
             Value::Object(fields) => Value::Object(fields),
             other => json!({ "value": other }),
         };
@@ -126,6 +126,38 @@ impl Document {
     }
 }
 
+/// Maps whose keys are the user's own.
+const FREE_MAPS: &[&str] = &["config", "facts", "labels", "placement"];
+
+/// A value as programs see it, with field names in one style, camel case, wherever they come from.
+pub(crate) fn for_programs<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
+    Ok(in_camel_case(serde_json::to_value(value)?))
+}
+
+fn in_camel_case(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(in_camel_case).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| match FREE_MAPS.contains(&name.as_str()) {
+                true => (name, value),
+                false => (camel_case(&name), in_camel_case(value)),
+            })
+            .collect(),
+        other => other,
+    }
+}
+
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let mut letters = word.chars();
+        let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
+        name + &initial.into_iter().chain(letters).collect::<String>()
+    })
+}
+
 /// Writes to stdout, with colours only where they are wanted.
 ///
 /// A reader that has had enough (`lattice get actors | head -1`) is no failure.
@@ -134,5 +166,17 @@ pub(crate) fn write_stdout(text: &str) -> Result<()> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_see_one_style_and_the_users_own_keys() {
+        let content = json!([{ "ready_since": 1, "spec": { "body_bytes_max": 2, "labels": { "my_key": "x" } } }]);
+        let expect = json!([{ "readySince": 1, "spec": { "bodyBytesMax": 2, "labels": { "my_key": "x" } } }]);
+        assert_eq!(for_programs(&content).expect("plain"), expect);
     }
 }
