@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result, anyhow};
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable, Val};
-use wasmtime::{Config, Engine, Store};
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// The interface the two speak.
@@ -35,10 +35,11 @@ pub(crate) struct Bare {
 impl Bare {
     /// Compiles and links the two.
     pub(crate) fn new(relay: &[u8], pong: &[u8]) -> Result<Self> {
+        // Tuned as our own engine is, so that what is compared is what comes on top of it.
+        let mut pool = PoolingAllocationConfig::new();
+        pool.pagemap_scan(Enabled::Auto).linear_memory_keep_resident(2 << 20);
         let mut config = Config::new();
-        config
-            .epoch_interruption(true)
-            .allocation_strategy(wasmtime::InstanceAllocationStrategy::pooling());
+        config.epoch_interruption(true).allocation_strategy(pool);
         let engine = Engine::new(&config).map_err(lift)?;
         let callee = callee(&engine, pong)?;
         let mut linker = linker(&engine)?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use lattice_control::{Call, TextEncoding};
+use lattice_core::Reuse;
 use serde_json::json;
 
 use crate::bare::Bare;
@@ -19,7 +20,7 @@ const ROUNDS: u32 = 8;
 
 /// Measures messages of several sizes.
 pub(crate) async fn run() -> Result<()> {
-    let stage = Stage::set_up(Placement::SameHost).await?;
+    let stage = Stage::set_up(Placement::SameHost, Reuse::Fresh).await?;
     let bare = Bare::new(&component("test-relay")?, &component("pong")?)?;
     for bytes in [16, 4096] {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());

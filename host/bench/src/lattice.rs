@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use lattice_core::LinkId;
+use lattice_core::{LinkId, Reuse};
 use lattice_node::testing::{TestHost, TestLattice};
 use lattice_testkit::NatsServer;
 
@@ -26,8 +26,8 @@ pub(crate) enum Placement {
 }
 
 impl Stage {
-    /// Starts everything.
-    pub(crate) async fn set_up(placement: Placement) -> Result<Self> {
+    /// Starts everything. `reuse` is the callee's.
+    pub(crate) async fn set_up(placement: Placement, reuse: Reuse) -> Result<Self> {
         let nats = NatsServer::start().await;
         let lattice = TestLattice::start(&nats.url()).await;
         let caller = lattice.host("caller").await;
@@ -38,7 +38,8 @@ impl Stage {
         let link = lattice
             .link("actor/relay", "example:ping-pong/pong", "actor/pong", &[])
             .await;
-        let pong = lattice.actor("pong", component("pong")?).await;
+        let mut pong = lattice.actor("pong", component("pong")?).await;
+        pong.reuse = reuse;
         lattice.start_actor(callee.as_ref().unwrap_or(&caller), &pong).await;
         let relay = lattice.actor("relay", component("test-relay")?).await;
         lattice.start_actor(&caller, &relay).await;

@@ -1,15 +1,17 @@
 //! What does a call to an actor on another host cost, against one NATS request and its reply with as many bytes?
 //!
-//! Both go through the same nats-server, each over two connections of their own.
+//! Both go through the same nats-server, each over two connections of their own. The baseline runs no guest; so the callee's
+//! instance is reused, which leaves the call itself, and the figure with a fresh instance for each call stands beside it.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use futures::StreamExt;
-use lattice_core::Party;
+use lattice_core::{Party, Reuse};
 use lattice_mesh::{OutgoingCall, new_invocation_id};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::lattice::{Placement, Stage};
 use crate::row;
@@ -21,20 +23,26 @@ const ROUNDS: usize = 8;
 /// Where the baseline's responder listens.
 const SUBJECT: &str = "bench.echo";
 
-/// Measures messages of several sizes.
+/// Measures both modes of the callee.
 pub(crate) async fn run() -> Result<()> {
-    let stage = Stage::set_up(Placement::OtherHost).await?;
+    measure("reused", Reuse::Invocations(1000), &json!({ "ratio-at-most": 1.5 })).await?;
+    measure("fresh", Reuse::Fresh, &json!("none")).await
+}
+
+/// Measures messages of several sizes. `target` is that of the median.
+async fn measure(mode: &str, reuse: Reuse, target: &Value) -> Result<()> {
+    let stage = Stage::set_up(Placement::OtherHost, reuse).await?;
     let responder = async_nats::connect(stage.nats.url()).await?;
     let mut requests = responder.subscribe(SUBJECT).await?;
     responder.flush().await?;
-    let echo = tokio::spawn(async move {
+    let echo = AbortOnDropHandle::new(tokio::spawn(async move {
         while let Some(request) = requests.next().await {
             let Some(reply) = request.reply else { continue };
             if responder.publish(reply, request.payload).await.is_err() {
                 break;
             }
         }
-    });
+    }));
     let requester = async_nats::connect(stage.nats.url()).await?;
     for bytes in [16, 4096] {
         let args: Bytes = rmp_serde::to_vec(&["x".repeat(bytes)])?.into();
@@ -42,37 +50,29 @@ pub(crate) async fn run() -> Result<()> {
         for round in 0..=ROUNDS {
             for _ in 0..CALLS {
                 let start = Instant::now();
-                let side = std::env::var("SIDE").unwrap_or_default();
-                if side != "theirs" { call(&stage, args.clone()).await?; }
+                call(&stage, args.clone()).await?;
                 let our_time = start.elapsed();
                 let start = Instant::now();
-                if side != "ours" {
                 let reply = requester.request(SUBJECT, args.clone()).await?;
-                ensure!(reply.payload == args, "the echo came back changed");
-                }
                 let their_time = start.elapsed();
+                ensure!(reply.payload == args, "the echo came back changed");
                 if round > 0 {
                     ours.push(our_time);
                     theirs.push(their_time);
                 }
             }
         }
-        for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
+        for (name, share, target) in [("p50", 0.5, target), ("p99", 0.99, &json!("none"))] {
             let baseline = ("raw NATS request", json!({ "micros": percentile(&mut theirs, share) }));
-            let target = if name == "p50" {
-                json!({ "ratio-at-most": 1.5 })
-            } else {
-                json!("none")
-            };
             row(
-                &format!("call/remote/{bytes}B/{name}"),
+                &format!("call/remote/{mode}/{bytes}B/{name}"),
                 &json!({ "micros": percentile(&mut ours, share) }),
                 Some(&baseline),
-                &target,
+                target,
             );
         }
     }
-    echo.abort();
+    drop(echo);
     Ok(())
 }
 

@@ -36,6 +36,9 @@ enum Exit {
     CutOff = 5,
 }
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A host that started before NATS goes on asking for it this long; a service manager starts it again then.
 const NATS_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -119,9 +122,13 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
     };
     let node = match Node::start(node_config(config, key, token)?, bus.clone()).await {
         Ok(node) => node,
-        Err(StartError::Join(refused @ (JoinError::Token(_) | JoinError::OtherKey { .. }))) => {
+        Err(StartError::Join(refused @ (JoinError::Token(_) | JoinError::Bundle(_) | JoinError::OtherKey { .. }))) => {
+            // Another token helps against the one, other operators or another lattice against the other.
+            let token_at_fault = !matches!(refused, JoinError::Bundle(_));
             error!("{:#}", anyhow::Error::from(refused));
-            tell_how_to_enrol(config, &member);
+            if token_at_fault {
+                tell_how_to_enrol(config, &member);
+            }
             return Ok(Exit::NotEnrolled);
         }
         Err(error) => return Err(error.into()),

@@ -47,7 +47,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
         lattice.run(&["start", "actor", mode, &component, "--reuse", reuse])?;
         let wasmtime = wasmtime_serve(&bench.tool("LATTICE_WASMTIME", "wasmtime"), &component, baseline)?;
         let [ours, serve, dev] =
-            compare([address, wasmtime.address, wash.address].map(|server| format!("http://{server}/{mode}")))?;
+            compare(&[address, wasmtime.address, wash.address].map(|server| format!("http://{server}/{mode}")))?;
         let row = |baseline: &str, theirs, target| Row {
             name: format!("http/hello/{mode}"),
             ours: Figure::PerSecond(ours),
@@ -91,7 +91,7 @@ fn wash_dev(program: &Path, home: &Path, component: &str) -> Result<Server> {
 }
 
 /// The medians of each, measured in turns.
-fn compare<const N: usize>(urls: [String; N]) -> Result<[f64; N]> {
+fn compare<const N: usize>(urls: &[String; N]) -> Result<[f64; N]> {
     let mut rates = urls.each_ref().map(|_| Vec::new());
     for round in 0..=ROUNDS {
         for (url, rates) in urls.iter().zip(&mut rates) {

@@ -4,11 +4,18 @@ use super::Bench;
 use super::report::{Figure, Row, Target};
 use crate::lattice::Lattice;
 use anyhow::{Context, Result};
+use std::time::Duration;
 
 /// How many idle actors the cost of one is divided from.
 const ACTORS: u32 = 50;
 /// What an idle host may take.
 const BUDGET_BYTES: f64 = 40.0 * 1024.0 * 1024.0;
+
+/// How often, and how long apart, the memory is looked at until it has settled.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// A change between two looks that is none.
+const SETTLED_BYTES: f64 = 32.0 * 1024.0;
 
 /// Measures both.
 pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
@@ -18,15 +25,15 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
     let host = record["hosts"][0]["process"]["pid"]
         .as_u64()
         .context("`lattice up -o json` names no host process")?;
-    let idle = resident_bytes(host)?;
+    let idle = settled_bytes(host)?;
     let component = bench.component("hello-http")?;
     // Links cost too, but an actor without one that drives it is what there is most of at an edge.
     lattice.run(&["start", "actor", "first", &component])?;
-    let one = resident_bytes(host)?;
+    let one = settled_bytes(host)?;
     for index in 0..ACTORS {
         lattice.run(&["start", "actor", &format!("idle-{index}"), &component])?;
     }
-    let many = resident_bytes(host)?;
+    let many = settled_bytes(host)?;
     lattice.down()?;
     let row = |name: &str, bytes, target| Row {
         name: name.to_owned(),
@@ -39,6 +46,20 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
         row("memory/actor/first", one - idle, Target::None),
         row("memory/actor/further", (many - one) / f64::from(ACTORS), Target::None),
     ])
+}
+
+/// What a process has in memory once that does not change any more: what a compilation used goes back within seconds.
+fn settled_bytes(pid: u64) -> Result<f64> {
+    let mut before = resident_bytes(pid)?;
+    for _ in 0..LOOKS {
+        std::thread::sleep(BETWEEN_LOOKS);
+        let now = resident_bytes(pid)?;
+        if (now - before).abs() < SETTLED_BYTES {
+            return Ok(now);
+        }
+        before = now;
+    }
+    Ok(before)
 }
 
 /// What `/proc` says a process has in memory.
