@@ -11,8 +11,8 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use lattice_bus::{Bus, BusConfig, Credentials};
 use lattice_core::token::nats::Permissions;
 use lattice_core::token::{ProviderGrant, Unverified};
-use lattice_core::{LatticeId, MemberId, ProviderName, ProviderSpec, subject};
-use lattice_mesh::{JoinError, MemberConfig, buckets};
+use lattice_core::{MemberId, ProviderName, ProviderSpec};
+use lattice_mesh::{JoinError, MemberConfig};
 use nkeys::{KeyPair, KeyPairType};
 use tracing::{error, info, warn};
 
@@ -63,7 +63,9 @@ where
 fn exit_of(failure: &anyhow::Error) -> Exit {
     match failure.downcast_ref::<StandaloneError>() {
         Some(StandaloneError::Start(StartError::Config(_))) => Exit::BadConfig,
-        Some(StandaloneError::Join(JoinError::Token(_) | JoinError::OtherKey { .. })) => Exit::NotEnrolled,
+        Some(StandaloneError::Join(JoinError::Token(_) | JoinError::Bundle(_) | JoinError::OtherKey { .. })) => {
+            Exit::NotEnrolled
+        }
         _ => Exit::Failed,
     }
 }
@@ -109,7 +111,7 @@ where
     };
     let mut member_config = MemberConfig::new(config.lattice.clone(), key, token, config.data_dir.join("mesh"));
     member_config.trusted_operators.clone_from(&config.operators);
-    member_config.bundle = bundle(&config.trust_bundle, &bus, &config.lattice).await?;
+    member_config.bundle = bundle(&config.trust_bundle)?;
     let spec = ProviderSpec {
         name,
         kind: kind.parse()?,
@@ -147,29 +149,12 @@ async fn connect(config: &ProcessConfig, name: &ProviderName, member: &MemberId)
         .with_context(|| format!("cannot connect to NATS at {servers}"))
 }
 
-/// Reads the trust bundle from its file, else from the lattice. Either way it is believed only with an operator's signature.
-async fn bundle(file: &Path, bus: &Bus, lattice: &LatticeId) -> anyhow::Result<Option<String>> {
+/// Reads the trust bundle from its file. Without one, the lattice's own serves for the first start.
+fn bundle(file: &Path) -> anyhow::Result<Option<String>> {
     match std::fs::read_to_string(file) {
-        Ok(bundle) => return Ok(Some(bundle.trim().to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("cannot read the trust bundle {}", file.display())),
-    }
-    let read = async {
-        bus.bucket(buckets::trust(lattice))
-            .await?
-            .get(subject::TRUST_BUNDLE_KEY)
-            .await
-    };
-    match read.await {
-        Ok(entry) => Ok(entry.and_then(|entry| String::from_utf8(entry.value.to_vec()).ok())),
-        Err(error) => {
-            // After the first start there is one on disk.
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "the lattice's trust bundle cannot be read now"
-            );
-            Ok(None)
-        }
+        Ok(bundle) => Ok(Some(bundle.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read the trust bundle {}", file.display())),
     }
 }
 
