@@ -20,6 +20,9 @@ use crate::stall::StallGuard;
 
 /// Pause after an accept that failed because the process or the system ran out of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What a connection may hold of a request line, headers, or body that nobody has read yet: far more than clients send, and
+/// little enough for thousands that send slowly.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long a connection beyond the limit may take to hear so.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -83,6 +86,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, listener: usize, _permit:
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.config.header_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(
             TokioIo::new(stream),
             service_fn(|request| exchange::answer(&shared, listener, request)),

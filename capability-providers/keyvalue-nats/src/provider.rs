@@ -122,7 +122,7 @@ impl Provider for NatsKeyValue {
         if self.bus.is_connected() {
             Health::Healthy
         } else {
-            Health::Unhealthy("not connected to NATS".to_owned())
+            Health::Degraded("not connected to NATS".to_owned())
         }
     }
 

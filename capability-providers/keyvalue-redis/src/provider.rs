@@ -131,7 +131,7 @@ impl Provider for RedisKeyValue {
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     warn!(%why, "store is unhealthy");
                 }
-                return Health::Unhealthy(why);
+                return Health::Degraded(why);
             }
         }
         self.failing.store(false, Ordering::Relaxed);

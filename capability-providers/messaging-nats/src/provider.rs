@@ -190,7 +190,7 @@ impl Provider for NatsMessaging {
         if self.bus.is_connected() {
             Health::Healthy
         } else {
-            Health::Unhealthy("not connected to NATS".to_owned())
+            Health::Degraded("not connected to NATS".to_owned())
         }
     }
 

@@ -3,6 +3,7 @@
 //! A provider implements [`Provider`], reads its configuration with [`config`], and calls actors through the
 //! [`ActorInvoker`] it is given. The same provider runs inside a host, or alone on the lattice with [`run`].
 
+pub mod bindings;
 pub mod broker;
 pub mod buckets;
 pub mod config;

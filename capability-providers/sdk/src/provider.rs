@@ -107,7 +107,9 @@ pub enum LinkError {
 pub enum Health {
     /// It can.
     Healthy,
-    /// It cannot, or not all of it, and why.
+    /// Not all of it now, and why: what it works on is away, and it goes on by itself once that is back.
+    Degraded(String),
+    /// It cannot, and why. One that stays so is started anew.
     Unhealthy(String),
 }
 

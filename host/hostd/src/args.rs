@@ -3,9 +3,8 @@
 //! Everything here is text. [`crate::config`] turns it into types and tells every mistake at once, which a parser that
 //! stops at the first cannot.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Parser;
 use serde::Deserialize;
 
@@ -171,18 +170,6 @@ impl Settings {
             log: self.log.or(file.log),
             ready_file: self.ready_file.or(file.ready_file),
         }
-    }
-
-    /// Reads a config file by its extension.
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read config file {}", path.display()))?;
-        let settings = if path.extension().is_some_and(|extension| extension == "json") {
-            serde_json::from_str(&text).map_err(anyhow::Error::from)
-        } else {
-            toml::from_str(&text).map_err(anyhow::Error::from)
-        };
-        settings.with_context(|| format!("config file {} is wrong", path.display()))
     }
 }
 

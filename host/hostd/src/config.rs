@@ -9,6 +9,7 @@ use lattice_bus::{Credentials, TlsConfig};
 use lattice_core::text::parse_duration;
 use lattice_core::{Labels, LatticeId, OperatorId};
 use lattice_engine::ProfileChoice;
+use lattice_process::{DEFAULT_LOG, LogFormat};
 use serde_json::json;
 
 use crate::args::Settings;
@@ -21,8 +22,6 @@ const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(2);
 const DEFAULT_LOST_AFTER: Duration = Duration::from_secs(6);
 /// As long as the default deadline of an invocation.
 const DEFAULT_GRACE: Duration = Duration::from_secs(30);
-/// What to log. The bus tells of its connection itself.
-const DEFAULT_LOG: &str = "info,async_nats=warn";
 
 /// Everything the host needs to know, checked.
 #[derive(Debug, Clone)]
@@ -56,15 +55,6 @@ pub(crate) enum NatsSource {
     },
     /// A context of the `nats` CLI; the selected one when unnamed.
     Context(Option<String>),
-}
-
-/// Form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// Every mistake in a configuration.
@@ -122,14 +112,14 @@ impl HostConfig {
             );
         }
         let grace = check.duration("grace", settings.grace.as_deref(), DEFAULT_GRACE);
-        let log_format = match settings.log_format.as_deref().unwrap_or("text") {
-            "text" => LogFormat::Text,
-            "json" => LogFormat::Json,
-            other => {
-                check.mistake("log-format", &format!("is `{other}`, expected `text` or `json`"));
-                LogFormat::Text
-            }
-        };
+        let log_format = settings
+            .log_format
+            .as_deref()
+            .map_or(Ok(LogFormat::default()), str::parse);
+        let log_format = log_format.unwrap_or_else(|mistake: String| {
+            check.mistake("log-format", &mistake);
+            LogFormat::default()
+        });
         let name = settings.name.unwrap_or_else(|| machine.name.clone());
         if name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control) {
             check.mistake("name", "must be 1 to 128 printable characters");
@@ -199,7 +189,7 @@ impl HostConfig {
             "heartbeat-ms": u64::try_from(self.heartbeat.as_millis()).unwrap_or(u64::MAX),
             "lost-after-ms": u64::try_from(self.lost_after.as_millis()).unwrap_or(u64::MAX),
             "grace-ms": u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
-            "log-format": if self.log_format == LogFormat::Json { "json" } else { "text" },
+            "log-format": self.log_format.to_string(),
             "log": self.log,
             "ready-file": self.ready_file,
         })

@@ -4,7 +4,6 @@ mod args;
 mod config;
 mod identity;
 mod ready;
-mod telemetry;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,10 +18,11 @@ use lattice_core::token::nats::Permissions;
 use lattice_engine::EngineConfig;
 use lattice_mesh::JoinError;
 use lattice_node::{Node, NodeConfig, StartError};
+use lattice_process::{Signals, read_settings, start_log};
 use nkeys::KeyPair;
 use tracing::{error, info, warn};
 
-use crate::args::{Args, Settings};
+use crate::args::Args;
 use crate::config::{HostConfig, Machine, NatsSource};
 use crate::ready::{ReadyFile, notify_service_manager};
 
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         println!("{:#}", config.to_json());
         return ExitCode::from(Exit::Drained as u8);
     }
-    let exit = telemetry::start(config.log_format, &config.log)
+    let exit = start_log(config.log_format, &config.log)
         .and_then(|()| tokio::runtime::Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| {
             let exit = runtime.block_on(run(&config, args.no_wait));
@@ -74,7 +74,7 @@ fn read_config(args: &Args) -> anyhow::Result<HostConfig> {
     let file = args
         .config
         .as_deref()
-        .map(Settings::read)
+        .map(read_settings)
         .transpose()?
         .unwrap_or_default();
     let machine = Machine {
@@ -249,35 +249,4 @@ fn tell_how_to_enrol(config: &HostConfig, member: &MemberId) {
 
 fn sysinfo_name() -> String {
     sysinfo::System::host_name().unwrap_or_else(|_| "host".to_owned())
-}
-
-/// The signals that stop a host.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        Ok(Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-                .context("cannot listen for SIGTERM")?,
-        })
-    }
-
-    /// The name of the next signal.
-    #[cfg(unix)]
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) -> &'static str {
-        let _ = tokio::signal::ctrl_c().await;
-        "Ctrl-C"
-    }
 }

@@ -59,6 +59,9 @@ impl NodeInvoker {
                 link.source, self.provider
             )));
         }
+        if !link.permits_host(&shared.labels()) {
+            return Err(Fault::denied(format!("link `{id}` is not for this host")));
+        }
         if !link.allows(function) {
             return Err(Fault::denied(format!("link `{id}` does not allow `{function}`")));
         }

@@ -27,6 +27,13 @@ impl ProviderSpec {
             config: BTreeMap::new(),
         }
     }
+
+    /// The same for everybody's eyes: which settings there are, and not their values, of which one may be a password.
+    #[must_use]
+    pub fn without_values(&self) -> Self {
+        let config = self.config.keys().map(|key| (key.clone(), "…".to_owned())).collect();
+        Self { config, ..self.clone() }
+    }
 }
 
 /// The kinds that every host carries in its own process.

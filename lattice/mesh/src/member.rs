@@ -27,6 +27,9 @@ use crate::trust::{TrustStore, Watcher};
 use crate::wire::EncodedRoutes;
 use crate::{DiskError, Events, JoinError, LinkChange, MemberConfig, OutgoingCall, Receiver, Reply, buckets, disk};
 
+/// How long what was told to end may take to do so.
+const TASKS_END_WITHIN: Duration = Duration::from_secs(5);
+
 /// Heartbeats that wait for us. When full, the newest is dropped; the next one says the same.
 const HEARTBEATS: usize = 4096;
 
@@ -304,16 +307,19 @@ impl Member {
             presence.providers.clear();
         })
         .await;
-        if let Err(error) = self.bus.flush().await {
+        if self.bus.is_connected()
+            && let Err(error) = self.bus.flush().await
+        {
             tracing::debug!(%error, "left without saying good-bye");
         }
         self.closing.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
-        if cut_short == 0 {
-            Departure::Drained
-        } else {
-            Departure::CutShort(cut_short)
+        // With NATS away an answer that nobody will get may wait for it.
+        let ended = tokio::time::timeout(TASKS_END_WITHIN, self.tasks.wait()).await;
+        let stuck = ended.map_or_else(|_| self.tasks.len(), |()| 0);
+        match cut_short.max(stuck) {
+            0 => Departure::Drained,
+            cut_short => Departure::CutShort(cut_short),
         }
     }
 }

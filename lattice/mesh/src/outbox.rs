@@ -1,5 +1,7 @@
 //! Messages from places that cannot wait: credit from inside a poll, a cancellation from inside a drop.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use lattice_bus::{Bus, Headers, Subject};
 use tokio::sync::mpsc;
@@ -7,6 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 /// When full, a message is dropped: credit is a running total that the next one repeats, and a cancelled call ends at its deadline.
 const CAPACITY: usize = 4096;
+
+/// The longest wait for the bus to take a message.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The way out. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -57,8 +62,12 @@ impl Posts {
                 }
             };
             let Some(Post { subject, payload }) = post else { return };
-            if let Err(error) = bus.publish(&subject, Headers::new(), payload).await {
-                tracing::debug!(%error, %subject, "not sent");
+            // While NATS is away, what waits for it could fill the bus and hold us up for ever.
+            let sending = tokio::time::timeout(SEND_TIMEOUT, bus.publish(&subject, Headers::new(), payload));
+            match sending.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, %subject, "not sent"),
+                Err(_) => tracing::debug!(%subject, "not sent in time"),
             }
         }
     }

@@ -146,7 +146,7 @@ async fn a_server_that_was_away_comes_back() {
         .unwrap();
     nats.kill();
     eventually("the loss to be noticed", LIMIT, || async {
-        matches!(provider.health().await, Health::Unhealthy(_)).then_some(())
+        matches!(provider.health().await, Health::Degraded(_)).then_some(())
     })
     .await;
     let mut soon = ctx.clone();

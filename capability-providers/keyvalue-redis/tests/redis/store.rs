@@ -87,7 +87,7 @@ async fn a_server_that_was_away_comes_back() {
         ),
         "it does not hang"
     );
-    assert!(matches!(provider.health().await, Health::Unhealthy(_)));
+    assert!(matches!(provider.health().await, Health::Degraded(_)));
     redis.restart().await;
     eventually("the store to answer", LIMIT, || {
         store.set(&ctx, "default", "k", Bytes::from_static(b"y"))

@@ -1,9 +1,8 @@
 //! What the user typed: flags, their environment variables, and the settings file that has the same words.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Parser;
 use serde::Deserialize;
 
@@ -95,12 +94,6 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Reads a settings file.
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is wrong", path.display()))
-    }
-
     /// Fills what is not set here from `file`.
     pub(super) fn or(self, file: Self) -> Self {
         let either = |first: Vec<String>, second: Vec<String>| if first.is_empty() { second } else { first };

@@ -1,6 +1,5 @@
 //! What a provider by itself answers to the control interface: who it is, what it runs, which links it holds.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,7 @@ use lattice_control::{
     MemberSummary, Ping, Placements, PlacementsReply, ProviderState, ProviderStatus, RefusedLink,
 };
 use lattice_core::presence::{MemberKind, MemberState};
-use lattice_core::token::Unverified;
-use lattice_core::{ActiveLink, Digest, LinkClaims, LinkId, ProviderSpec, Rejected, UnlinkClaims};
+use lattice_core::{ActiveLink, LinkId, ProviderSpec};
 use lattice_mesh::Member;
 
 use super::links::Bindings;
@@ -71,7 +69,7 @@ impl ProviderControl {
     async fn status(&self) -> ProviderStatus {
         let unwell = match self.health().await {
             Health::Healthy => None,
-            Health::Unhealthy(why) => Some(why),
+            Health::Degraded(why) | Health::Unhealthy(why) => Some(why),
         };
         let bound = self.bound.borrow().clone();
         let problems = bound
@@ -79,11 +77,7 @@ impl ProviderControl {
             .filter_map(|(link, bound)| Some(format!("link {link}: {}", bound.problem.as_ref()?)));
         let details: Vec<String> = unwell.into_iter().chain(problems).collect();
         ProviderStatus {
-            // Settings of a provider by itself may hold a password, and are nobody else's business.
-            spec: ProviderSpec {
-                config: BTreeMap::new(),
-                ..self.spec.clone()
-            },
+            spec: self.spec.without_values(),
             state: if details.is_empty() {
                 ProviderState::Ready
             } else {
@@ -104,7 +98,7 @@ impl ProviderControl {
     async fn decided(&self, link: &ActiveLink) {
         let name = Some(&self.spec.name);
         if link.source.as_provider() == name || link.target.as_provider() == name {
-            let is_decided = |bound: &super::links::Bound| bound.generation >= link.generation;
+            let is_decided = |bound: &crate::bindings::Bound| bound.generation >= link.generation;
             let mut bound = self.bound.clone();
             let decided = bound.wait_for(|all| all.get(&link.id).is_some_and(is_decided));
             // Out of time is an answer too: it is still being tried.
@@ -112,24 +106,11 @@ impl ProviderControl {
         }
     }
 
-    fn link_status(&self, link: &ActiveLink) -> LinkStatus {
-        LinkStatus {
-            id: link.id.clone(),
-            generation: link.generation,
-            source: link.source.clone(),
-            interface: link.interface.clone(),
-            label: link.label.clone(),
-            target: link.target.clone(),
-            functions: link.functions.clone(),
-            issuer: link.issuer.clone(),
-            issued_at: link.issued_at,
-            expires_at: link.expires_at,
-            problem: self
-                .bound
-                .borrow()
-                .get(&link.id)
-                .and_then(|bound| bound.problem.clone()),
-        }
+    fn problem(&self, link: &ActiveLink) -> Option<String> {
+        self.bound
+            .borrow()
+            .get(&link.id)
+            .and_then(|bound| bound.problem.clone())
     }
 }
 
@@ -172,9 +153,9 @@ impl Handler for ProviderControl {
                 .current()
                 .all()
                 .filter(|link| wanted(&link.id))
-                .map(|link| self.link_status(link))
+                .map(|link| LinkStatus::of(link, self.problem(link)))
                 .collect(),
-            refused: refused.map(|(key, rejected)| refusal(key, rejected)).collect(),
+            refused: refused.map(|(key, rejected)| RefusedLink::of(key, rejected)).collect(),
             high_water: request.link.as_ref().and_then(|link| links.generation(link)),
             trust_serial: self.member.trust().current().serial().unwrap_or_default(),
         })
@@ -193,7 +174,7 @@ impl Handler for ProviderControl {
     async fn doctor(&self, _: Doctor) -> Result<DoctorReport, ControlError> {
         let provider = match self.health().await {
             Health::Healthy => Check::ok("provider", format!("{} is well", self.spec.kind)),
-            Health::Unhealthy(why) => Check::failed(
+            Health::Degraded(why) | Health::Unhealthy(why) => Check::failed(
                 "provider",
                 why,
                 "calls over its links fail",
@@ -218,23 +199,5 @@ impl Handler for ProviderControl {
         Ok(DoctorReport {
             checks: vec![provider, links],
         })
-    }
-}
-
-fn refusal(key: &str, rejected: &Rejected) -> RefusedLink {
-    let token = rejected.bytes().and_then(|bytes| Unverified::parse_bytes(bytes).ok());
-    let generation = token.as_ref().and_then(|token| {
-        let link = token.claims::<LinkClaims>().map(|claims| claims.body.generation);
-        link.or_else(|_| token.claims::<UnlinkClaims>().map(|claims| claims.body.generation))
-            .ok()
-    });
-    RefusedLink {
-        key: key.to_owned(),
-        claimed: rejected.subject.clone(),
-        generation,
-        code: rejected.refusal.code().to_owned(),
-        message: rejected.refusal.to_string(),
-        at: rejected.last_at,
-        digest: rejected.bytes().map(Digest::of),
     }
 }

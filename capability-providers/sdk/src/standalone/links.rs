@@ -9,6 +9,7 @@ use lattice_mesh::Member;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::bindings::{Bound, Step, plan};
 use crate::{LinkBinding, Provider};
 
 /// Longest wait for a provider to take up or give up one link.
@@ -20,27 +21,12 @@ const RETRY_LAST: Duration = Duration::from_secs(60);
 /// The links that the provider has, or could not take, for whoever asks.
 pub(super) type Bindings = watch::Receiver<BTreeMap<LinkId, Bound>>;
 
-/// A link as the provider has it, or failed to take it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bound {
-    /// The generation that was taken, or tried.
-    pub(super) generation: u64,
-    /// Why the provider does not serve it, if it does not.
-    pub(super) problem: Option<String>,
-}
-
 /// Keeps the provider's links those of the member's verified table.
 pub(super) struct LinkKeeper {
     member: Arc<Member>,
     provider: Arc<dyn Provider>,
     party: Party,
     bound: watch::Sender<BTreeMap<LinkId, Bound>>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    Unlink(LinkId),
-    Link(LinkId),
 }
 
 impl LinkKeeper {
@@ -149,68 +135,5 @@ impl LinkKeeper {
             Ok(Err(error)) => warn!(%link, %error, "the link could not be given up"),
             Err(_) => warn!(%link, "the provider did not give the link up in time"),
         }
-    }
-}
-
-/// Compares the links there are with those the provider has. What is given up comes first, so that what it frees can be taken by
-/// another in the same pass; what the provider refused is tried again, since what stood in its way may have gone.
-fn plan(wanted: &BTreeMap<LinkId, u64>, has: &BTreeMap<LinkId, Bound>) -> Vec<Step> {
-    let gone = has
-        .keys()
-        .filter(|link| !wanted.contains_key(*link))
-        .cloned()
-        .map(Step::Unlink);
-    let is_due = |link: &LinkId, generation: u64| {
-        has.get(link)
-            .is_none_or(|bound| bound.generation != generation || bound.problem.is_some())
-    };
-    let due = wanted
-        .iter()
-        .filter(|(link, generation)| is_due(link, **generation))
-        .map(|(link, _)| Step::Link(link.clone()));
-    gone.chain(due).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn link(label: &str) -> LinkId {
-        format!("lnk:test/actor/shop/wasi:keyvalue/{label}")
-            .parse()
-            .expect("a link id")
-    }
-
-    fn bound(generation: u64, problem: Option<&str>) -> Bound {
-        Bound {
-            generation,
-            problem: problem.map(str::to_owned),
-        }
-    }
-
-    #[test]
-    fn what_is_gone_comes_before_what_is_new_changed_or_was_refused() {
-        let wanted = BTreeMap::from([
-            (link("new"), 1),
-            (link("same"), 3),
-            (link("changed"), 5),
-            (link("refused"), 2),
-        ]);
-        let has = BTreeMap::from([
-            (link("same"), bound(3, None)),
-            (link("changed"), bound(4, None)),
-            (link("refused"), bound(2, Some("conflict"))),
-            (link("gone"), bound(9, None)),
-        ]);
-        let steps = plan(&wanted, &has);
-        assert_eq!(steps[0], Step::Unlink(link("gone")));
-        assert_eq!(
-            steps[1..],
-            [
-                Step::Link(link("changed")),
-                Step::Link(link("new")),
-                Step::Link(link("refused"))
-            ]
-        );
     }
 }

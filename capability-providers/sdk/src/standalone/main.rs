@@ -13,6 +13,7 @@ use lattice_core::token::nats::Permissions;
 use lattice_core::token::{ProviderGrant, Unverified};
 use lattice_core::{MemberId, ProviderName, ProviderSpec};
 use lattice_mesh::{JoinError, MemberConfig};
+use lattice_process::{Signals, read_settings, start_log};
 use nkeys::{KeyPair, KeyPairType};
 use tracing::{error, info, warn};
 
@@ -42,7 +43,7 @@ where
     let matches = Args::command().name(program).get_matches();
     let config = Args::from_arg_matches(&matches)
         .map_err(anyhow::Error::from)
-        .and_then(|args| read_settings(&args));
+        .and_then(|args| resolve_config(&args));
     let config = match config {
         Ok(config) => config,
         Err(error) => {
@@ -50,7 +51,7 @@ where
             return ExitCode::from(Exit::BadConfig as u8);
         }
     };
-    let exit = start_log(&config)
+    let exit = start_log(config.log_format, &config.log)
         .and_then(|()| tokio::runtime::Runtime::new().context("cannot start the runtime"))
         .and_then(|runtime| runtime.block_on(serve(&config, kind, build)));
     let exit = exit.unwrap_or_else(|failure| {
@@ -70,11 +71,11 @@ fn exit_of(failure: &anyhow::Error) -> Exit {
     }
 }
 
-fn read_settings(args: &Args) -> anyhow::Result<ProcessConfig> {
+fn resolve_config(args: &Args) -> anyhow::Result<ProcessConfig> {
     let file = args
         .config
         .as_deref()
-        .map(Settings::read)
+        .map(read_settings::<Settings>)
         .transpose()?
         .unwrap_or_default();
     let look = |data_dir: &std::path::PathBuf| Folder {
@@ -200,54 +201,4 @@ fn check_private(path: &Path) -> anyhow::Result<()> {
 #[cfg(not(unix))]
 fn check_private(_path: &Path) -> anyhow::Result<()> {
     Ok(())
-}
-
-fn start_log(config: &ProcessConfig) -> anyhow::Result<()> {
-    use std::io::IsTerminal as _;
-    use tracing_subscriber::EnvFilter;
-    let filter: EnvFilter = config
-        .log
-        .parse()
-        .with_context(|| format!("log filter `{}` is wrong", config.log))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let started = if config.log_json {
-        log.json().flatten_event(true).try_init()
-    } else {
-        log.with_ansi(colours).try_init()
-    };
-    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
-}
-
-/// The signals that stop the process.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        Ok(Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-                .context("cannot listen for SIGTERM")?,
-        })
-    }
-
-    /// The name of the next signal.
-    #[cfg(unix)]
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) -> &'static str {
-        let _ = tokio::signal::ctrl_c().await;
-        "Ctrl-C"
-    }
 }

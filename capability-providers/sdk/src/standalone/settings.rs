@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use lattice_core::text::parse_duration;
 use lattice_core::{LatticeId, OperatorId, ProviderName};
+use lattice_process::{DEFAULT_LOG, LogFormat};
 
 use super::args::Settings;
 
 const LATTICE_DEFAULT: &str = "default";
 /// As long as the default deadline of an invocation.
 const GRACE_DEFAULT: Duration = Duration::from_secs(30);
-/// The bus tells of its connection itself.
-const LOG_DEFAULT: &str = "info,async_nats=warn";
 const GRACE_MAX: Duration = Duration::from_secs(86_400);
 
 /// Everything the process needs to know, checked.
@@ -33,7 +32,7 @@ pub(super) struct ProcessConfig {
     pub(super) trust_bundle: PathBuf,
     pub(super) operators: Vec<OperatorId>,
     pub(super) grace: Duration,
-    pub(super) log_json: bool,
+    pub(super) log_format: LogFormat,
     pub(super) log: String,
 }
 
@@ -70,14 +69,14 @@ impl ProcessConfig {
             }
         }
         let grace = grace(settings.grace.as_deref(), &mut mistakes);
-        let log_json = match settings.log_format.as_deref() {
-            None | Some("text") => false,
-            Some("json") => true,
-            Some(other) => {
-                mistakes.push(format!("`log-format` is `{other}`, expected `text` or `json`"));
-                false
-            }
-        };
+        let log_format = settings
+            .log_format
+            .as_deref()
+            .map_or(Ok(LogFormat::default()), str::parse);
+        let log_format = log_format.unwrap_or_else(|mistake: String| {
+            mistakes.push(format!("`log-format` {mistake}"));
+            LogFormat::default()
+        });
         let Some(data_dir) = settings.data_dir else {
             mistakes.push("`data-dir` is not set: name the folder that `lattice key provider-creds` made".to_owned());
             return Err(Mistakes(mistakes));
@@ -109,8 +108,8 @@ impl ProcessConfig {
                 data_dir,
                 operators,
                 grace,
-                log_json,
-                log: settings.log.unwrap_or_else(|| LOG_DEFAULT.to_owned()),
+                log_format,
+                log: settings.log.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             }),
             _ => Err(Mistakes(mistakes)),
         }

@@ -28,15 +28,15 @@ pub(super) struct Instance {
     pub(super) served: u32,
 }
 
-/// What the host may hold for one call of a guest. A byte in a list takes thirty-two here while it goes from actor to actor, so
-/// an actor with the usual limit may pass on 16 MiB at a time.
-fn hostcall_bytes(limits: &Limits) -> usize {
-    usize::try_from(limits.memory_bytes.saturating_mul(4)).unwrap_or(usize::MAX)
-}
-
-/// The most that one call of a host function may copy out of a guest. A byte of a list is a value of some 40 bytes on its way
-/// to another actor, so this is what lets a list of several MiB through; wasmtime's own default stops short of that.
+/// The most that a call of a host function may copy out of a guest, whatever the guest's own memory.
 const HOSTCALL_BYTES_MAX: usize = 512 << 20;
+
+/// What a call of a host function may copy out of a guest. A byte of a list is a value of some 40 bytes on its way to another
+/// actor, so that an actor with the usual limit may pass on 12 MiB at a time; wasmtime's own default stops short of that.
+fn hostcall_bytes(limits: &Limits) -> usize {
+    usize::try_from(limits.memory_bytes.saturating_mul(4))
+        .map_or(HOSTCALL_BYTES_MAX, |bytes| bytes.min(HOSTCALL_BYTES_MAX))
+}
 
 impl Mold {
     pub(super) fn new(pre: InstancePre<Ctx>, shared: Arc<Shared>) -> Self {
@@ -48,7 +48,6 @@ impl Mold {
         let mut store = Store::new(self.pre.engine(), Ctx::new(Arc::clone(&self.shared), origin));
         store.limiter(|ctx| &mut ctx.memory);
         store.set_hostcall_fuel(hostcall_bytes(&self.shared.limits));
-        store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
         store.set_epoch_deadline(1);
         // Each tick the guest gives way to others. Whoever waits for it sees to the deadline then; it is looked at here as
         // well, for guests that run where nobody waits.

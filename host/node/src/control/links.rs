@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use lattice_control::{LinkStatus, Links, LinksReply, RefusedLink};
-use lattice_core::token::Unverified;
-use lattice_core::{ActiveLink, Digest, LinkId, Party, Rejected};
+use lattice_core::{ActiveLink, LinkId, Party};
 
 use crate::providers::Providers;
 use crate::shared::Shared;
@@ -25,7 +24,7 @@ pub(super) async fn view(shared: &Shared, request: &Links) -> LinksReply {
     let active = current
         .all()
         .filter(|link| wanted(&link.id))
-        .map(|link| status(link, &shared.providers))
+        .map(|link| LinkStatus::of(link, problem(link, &shared.providers)))
         .collect();
     let key = request.link.as_ref().map(LinkId::link_key);
     let refusals = links.refusals();
@@ -34,25 +33,9 @@ pub(super) async fn view(shared: &Shared, request: &Links) -> LinksReply {
         .filter(|(at, _)| key.as_ref().is_none_or(|key| key == at));
     LinksReply {
         active,
-        refused: refused.map(|(key, rejected)| refusal(key, rejected)).collect(),
+        refused: refused.map(|(key, rejected)| RefusedLink::of(key, rejected)).collect(),
         high_water: request.link.as_ref().and_then(|link| links.generation(link)),
         trust_serial: shared.member.trust().current().serial().unwrap_or_default(),
-    }
-}
-
-fn status(link: &ActiveLink, providers: &Providers) -> LinkStatus {
-    LinkStatus {
-        id: link.id.clone(),
-        generation: link.generation,
-        source: link.source.clone(),
-        interface: link.interface.clone(),
-        label: link.label.clone(),
-        target: link.target.clone(),
-        functions: link.functions.clone(),
-        issuer: link.issuer.clone(),
-        issued_at: link.issued_at,
-        expires_at: link.expires_at,
-        problem: problem(link, providers),
     }
 }
 
@@ -68,28 +51,4 @@ fn problem(link: &ActiveLink, providers: &Providers) -> Option<String> {
                 .problem(&link.id)
                 .map(|problem| format!("provider `{name}`: {problem}"))
         })
-}
-
-fn refusal(key: &str, rejected: &Rejected) -> RefusedLink {
-    let claimed = rejected.bytes().and_then(|bytes| Unverified::parse_bytes(bytes).ok());
-    let generation = claimed.as_ref().and_then(|token| {
-        let link = token
-            .claims::<lattice_core::LinkClaims>()
-            .map(|claims| claims.body.generation);
-        link.or_else(|_| {
-            token
-                .claims::<lattice_core::UnlinkClaims>()
-                .map(|claims| claims.body.generation)
-        })
-        .ok()
-    });
-    RefusedLink {
-        key: key.to_owned(),
-        claimed: rejected.subject.clone(),
-        generation,
-        code: rejected.refusal.code().to_owned(),
-        message: rejected.refusal.to_string(),
-        at: rejected.last_at,
-        digest: rejected.bytes().map(Digest::of),
-    }
 }

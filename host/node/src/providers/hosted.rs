@@ -8,9 +8,8 @@ use arc_swap::ArcSwapOption;
 use lattice_control::{ProviderState, ProviderStatus};
 use lattice_core::{LinkId, ProviderSpec};
 use provider_sdk::Provider;
+use provider_sdk::bindings::Bound;
 use tokio::sync::{mpsc, oneshot, watch};
-
-use super::plan::Bound;
 
 /// A provider that runs here, or is being restarted here.
 ///
@@ -115,7 +114,7 @@ impl HostedProvider {
         };
         let served = standing.links.values().filter(|bound| bound.problem.is_none()).count();
         ProviderStatus {
-            spec: self.spec.clone(),
+            spec: self.spec.without_values(),
             state,
             detail: (!details.is_empty()).then(|| details.join("; ")),
             endpoints: self.get().map(|provider| provider.endpoints()).unwrap_or_default(),

@@ -3,7 +3,6 @@
 mod hosted;
 mod kinds;
 mod operations;
-mod plan;
 mod supervisor;
 
 use std::collections::{BTreeMap, HashMap};
@@ -116,7 +115,7 @@ impl Drop for Starting<'_> {
 
 fn not_ready(spec: &ProviderSpec) -> ProviderStatus {
     ProviderStatus {
-        spec: spec.clone(),
+        spec: spec.without_values(),
         state: ProviderState::Starting,
         detail: None,
         endpoints: Vec::new(),

@@ -25,10 +25,7 @@ impl Shared {
     ) -> Result<ProviderStarted, ControlError> {
         let spec = request.spec;
         if self.is_draining() {
-            return Err(ControlError::new(
-                ErrorKind::Conflict,
-                "this host is stopping and takes nothing new",
-            ));
+            return Err(stopping());
         }
         let turn = self.providers.turns.take(&spec.name).await;
         if let Some(running) = self.providers.get(&spec.name) {
@@ -63,6 +60,11 @@ impl Shared {
                 refuse(&error)
             })?;
         drop(shown);
+        // It took a while, in which the host may have been told to stop; whoever lists the providers to end them does so later.
+        if self.is_draining() {
+            supervisor.abandon().await;
+            return Err(stopping());
+        }
         // Nothing below waits for anybody, so that a withdrawn command leaves no half of it.
         self.providers.put(Arc::clone(&provider));
         self.tasks.spawn("a provider's supervisor", supervisor.run());
@@ -113,6 +115,10 @@ impl Shared {
             .map_err(|error| ControlError::internal(format!("the work on this host broke off: {error}")))?;
         Ok(ProviderStopped { provider: name })
     }
+}
+
+fn stopping() -> ControlError {
+    ControlError::new(ErrorKind::Conflict, "this host is stopping and takes nothing new")
 }
 
 fn refuse(error: &StartError) -> ControlError {

@@ -10,6 +10,7 @@ use futures::FutureExt as _;
 use lattice_control::ProviderState;
 use lattice_core::{ActiveLink, LinkId, Party};
 use lattice_mesh::Member;
+use provider_sdk::bindings::{Bound, Step, plan};
 use provider_sdk::{Health, LinkBinding, Provider, ProviderSetup, ShutdownReport, StartError};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
@@ -18,7 +19,6 @@ use tracing::{info, warn};
 
 use super::hosted::{HostedProvider, Order, Standing};
 use super::kinds;
-use super::plan::{Bound, Step, plan};
 use crate::backoff::{Backoff, noise};
 use crate::chain::chain;
 use crate::events::{Events, names};
@@ -100,6 +100,14 @@ impl Supervisor {
         Ok((hosted, supervisor))
     }
 
+    /// Ends a provider that is not wanted any more before it was known to anybody.
+    pub(crate) async fn abandon(mut self) {
+        if let Some(provider) = self.provider.take() {
+            let _ = patient(provider.shutdown(RESTART_GRACE)).await;
+        }
+        self.hosted.set(None);
+    }
+
     /// Runs until told to stop.
     pub(crate) async fn run(mut self) {
         let mut links = self.member.links().changes();
@@ -133,10 +141,12 @@ impl Supervisor {
                     health_due = Instant::now() + HEALTH_EVERY;
                     if !self.check_health().await {
                         restart_due = self.restart_now().await;
+                        relink_due = self.relink_due();
                     }
                 }
                 Wake::Restart => {
                     restart_due = self.restart_now().await;
+                    relink_due = self.relink_due();
                     health_due = Instant::now() + HEALTH_EVERY;
                 }
             }
@@ -240,12 +250,20 @@ impl Supervisor {
         let health = patient(provider.health()).await;
         let why = match health {
             Some(Health::Healthy) => {
-                if self.unwell > 0 {
+                if self.detail.is_some() {
                     info!(provider = %self.hosted.spec.name, "provider is well again");
                     self.tell(names::PROVIDER_RECOVERED, json!({}));
                 }
                 (self.unwell, self.detail) = (0, None);
                 self.restart.reset();
+                return true;
+            }
+            // Starting it anew would not bring back what it works on, and would cut off what it still does.
+            Some(Health::Degraded(why)) => {
+                if self.detail.as_ref() != Some(&why) {
+                    warn!(provider = %self.hosted.spec.name, %why, "provider is degraded");
+                }
+                (self.unwell, self.detail) = (0, Some(why));
                 return true;
             }
             Some(Health::Unhealthy(why)) => why,
@@ -312,8 +330,8 @@ impl Supervisor {
     }
 
     fn say(&self, state: Option<ProviderState>) {
-        let usual = match (&self.provider, self.unwell) {
-            (Some(_), 0) => ProviderState::Ready,
+        let usual = match (&self.provider, &self.detail) {
+            (Some(_), None) => ProviderState::Ready,
             _ => ProviderState::Degraded,
         };
         self.hosted.say(Standing {

@@ -1,6 +1,10 @@
 //! One member's own view of the links: what it verified, what it refused and why.
 
-use lattice_core::{Digest, FunctionSet, InterfacePattern, IssuerId, LinkId, LinkLabel, Party, UnixSeconds};
+use lattice_core::token::Unverified;
+use lattice_core::{
+    ActiveLink, Digest, FunctionSet, InterfacePattern, IssuerId, LinkClaims, LinkId, LinkLabel, Party, Rejected,
+    UnixSeconds, UnlinkClaims,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Command;
@@ -84,4 +88,44 @@ pub struct RefusedLink {
 impl Command for Links {
     type Reply = LinksReply;
     const VERB: Verb = Verb::Links;
+}
+
+impl LinkStatus {
+    /// Tells of a link in force, and what is wrong with serving it.
+    pub fn of(link: &ActiveLink, problem: Option<String>) -> Self {
+        Self {
+            id: link.id.clone(),
+            generation: link.generation,
+            source: link.source.clone(),
+            interface: link.interface.clone(),
+            label: link.label.clone(),
+            target: link.target.clone(),
+            functions: link.functions.clone(),
+            issuer: link.issuer.clone(),
+            issued_at: link.issued_at,
+            expires_at: link.expires_at,
+            problem,
+        }
+    }
+}
+
+impl RefusedLink {
+    /// Tells of what was found under a key and refused.
+    pub fn of(key: &str, rejected: &Rejected) -> Self {
+        let claimed = rejected.bytes().and_then(|bytes| Unverified::parse_bytes(bytes).ok());
+        let generation = claimed.and_then(|token| {
+            let link = token.claims::<LinkClaims>().map(|claims| claims.body.generation);
+            link.or_else(|_| token.claims::<UnlinkClaims>().map(|claims| claims.body.generation))
+                .ok()
+        });
+        Self {
+            key: key.to_owned(),
+            claimed: rejected.subject.clone(),
+            generation,
+            code: rejected.refusal.code().to_owned(),
+            message: rejected.refusal.to_string(),
+            at: rejected.last_at,
+            digest: rejected.bytes().map(Digest::of),
+        }
+    }
 }

@@ -98,6 +98,11 @@ impl VerifiedMember {
         labels
     }
 
+    /// Says whether its time is over, clocks allowed for.
+    pub fn has_ended(&self, now: UnixSeconds) -> bool {
+        check_end(self.expires_at, now).is_err()
+    }
+
     /// Asks again after a change of trust or the passing of time. Without cryptography: the signature held once.
     pub fn recheck(&self, trust: &Trust, now: UnixSeconds) -> Result<(), Refusal> {
         check_end(self.expires_at, now)?;

@@ -231,6 +231,14 @@ impl Keeper {
         if !ended.is_empty() {
             let view = self.links.view.load().without(&ended);
             self.links.view.store(Arc::new(view));
+            // At once: a grant that is taken back is taken back from what goes on under it, whether or not the disk has room.
+            for change in self
+                .unsaved
+                .extract_if(.., |change| matches!(change, LinkChange::Unlinked(..)))
+            {
+                // Nobody listening is fine.
+                let _ = self.links.changes.send(change);
+            }
         }
         if let Err(error) = self.links.save().await {
             tracing::error!(

@@ -69,7 +69,12 @@ impl Mailbox {
         let (ack, keys) = hello
             .answer(&self.me, &token.id, knows_previous)
             .map_err(|error| Fault::denied(format!("the handshake is not accepted: {error}")))?;
-        self.sessions.write().admit(Arc::new(Session::answered(keys, token)));
+        let mut sessions = self.sessions.write();
+        // Again, under the lock that a recheck takes: a bundle that came meanwhile has not seen this session.
+        token
+            .recheck(&self.trust.current(), crate::trust::now())
+            .map_err(|refusal| Fault::denied(format!("the member token is not accepted: {refusal}")))?;
+        sessions.admit(Arc::new(Session::answered(keys, token)));
         Ok(ack)
     }
 }

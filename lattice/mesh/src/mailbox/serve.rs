@@ -164,6 +164,16 @@ impl Mailbox {
 
     /// The checks of a receiver: link, place of the source, rate. The session has proved the origin and the number already.
     async fn check(&self, session: &Session, route: &CallRoute) -> Result<Arc<ActiveLink>, Fault> {
+        if session
+            .token
+            .as_ref()
+            .is_some_and(|token| token.has_ended(crate::trust::now()))
+        {
+            return Err(Fault::denied(format!(
+                "the enrolment of {} is over",
+                session.peer.member
+            )));
+        }
         let link = self.links.current().get(&route.link).cloned();
         let link = link.ok_or_else(|| {
             Fault::denied(format!(

@@ -1,7 +1,7 @@
 //! Making a session with a peer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lattice_bus::{Bus, Headers, RequestError};
@@ -16,6 +16,13 @@ use crate::wire::{Incoming, OpenKind, SessionId, open};
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Disowned sessions remembered: those that calls may still be out on.
 const DISOWNED_MAX: usize = 8;
+
+/// The last handshake, if it failed.
+#[derive(Debug)]
+pub(super) struct FailedHandshake {
+    begun: Instant,
+    fault: Fault,
+}
 
 impl Peer {
     /// The session to call on; makes one if there is none, or none fit for use. Makes another if it is `lost`, the session that the peer
@@ -34,12 +41,23 @@ impl Peer {
         if let Some(session) = current() {
             return Ok(session);
         }
+        let arrived = Instant::now();
         let making = async {
-            let _one_at_a_time = self.handshake.lock().await;
+            let mut failed = self.handshake.lock().await;
             if let Some(session) = current() {
                 return Ok(session);
             }
-            self.make_session(me, bus, lost).await
+            // What was tried while this one waited its turn counts for it too: else a silent peer costs each its own timeout.
+            if let Some(failed) = failed.as_ref().filter(|failed| failed.begun >= arrived) {
+                return Err(failed.fault.clone());
+            }
+            let begun = Instant::now();
+            let made = self.make_session(me, bus, lost).await;
+            *failed = made.as_ref().err().map(|fault| FailedHandshake {
+                begun,
+                fault: fault.clone(),
+            });
+            made
         };
         tokio::time::timeout(patience, making).await.unwrap_or_else(|_| {
             // The call itself was never sent.

@@ -30,7 +30,7 @@ pub(crate) struct Peer {
     /// The session this member calls it on.
     session: ArcSwapOption<Session>,
     /// Held while a session is made, so that a burst of calls makes one.
-    handshake: tokio::sync::Mutex<()>,
+    handshake: tokio::sync::Mutex<Option<connect::FailedHandshake>>,
     /// Sessions that the peer said, under its signature, it does not have.
     disowned: Mutex<Vec<SessionId>>,
     gone: CancellationToken,

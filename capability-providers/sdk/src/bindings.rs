@@ -1,4 +1,4 @@
-//! Which links a provider has to give up, and which to take up. A pure decision.
+//! Which links a provider has to give up, and which to take up: a pure decision, the same in a host and alone on the lattice.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use lattice_core::LinkId;
 
 /// A link as the provider has it, or failed to take it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Bound {
+pub struct Bound {
     /// The generation that was taken, or tried.
-    pub(crate) generation: u64,
+    pub generation: u64,
     /// Why the provider does not serve it, if it does not.
-    pub(crate) problem: Option<String>,
+    pub problem: Option<String>,
 }
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// Give up a link.
     Unlink(LinkId),
     /// Take up a link, or its newer generation.
@@ -26,7 +26,7 @@ pub(crate) enum Step {
 ///
 /// What is given up comes first, so that a route one link frees can be taken by another in the same pass. A link that
 /// the provider refused is tried again on every pass: what stood in its way may just have gone.
-pub(crate) fn plan(wanted: &BTreeMap<LinkId, u64>, has: &BTreeMap<LinkId, Bound>) -> Vec<Step> {
+pub fn plan(wanted: &BTreeMap<LinkId, u64>, has: &BTreeMap<LinkId, Bound>) -> Vec<Step> {
     let gone = has
         .keys()
         .filter(|link| !wanted.contains_key(*link))
