@@ -291,7 +291,7 @@ impl Checker {
         if operators.is_empty() && self.0.is_empty() {
             self.mistake(
                 "operators",
-                "are not set: a host trusts nobody by itself; `lattice key list` shows your operator's key (`O…`)",
+                "are not set: a host trusts nobody by itself; `lattice key show` shows your operator's key (`O…`)",
             );
         }
         operators

@@ -55,8 +55,12 @@ fn main() -> ExitCode {
         println!("{:#}", config.to_json());
         return ExitCode::from(Exit::Drained as u8);
     }
-    let exit = start_log(config.log_format, &config.log)
-        .and_then(|()| tokio::runtime::Runtime::new().context("cannot start the runtime"))
+    if let Err(error) = start_log(config.log_format, &config.log) {
+        eprintln!("lattice-host: {error:#}");
+        return ExitCode::from(Exit::BadConfig as u8);
+    }
+    let exit = tokio::runtime::Runtime::new()
+        .context("cannot start the runtime")
         .and_then(|runtime| {
             let exit = runtime.block_on(run(&config, args.no_wait));
             // Blocking work, such as a compilation, does not hold up the end.

@@ -13,6 +13,9 @@ use crate::failure::Failure;
 /// Invocations in the life of an instance that serves several at a time, when nobody says.
 const CONCURRENT_INVOCATIONS: u32 = 10_000;
 
+/// The largest component that hosts take.
+const COMPONENT_BYTES_MAX: u64 = 256 << 20;
+
 /// A component that was read.
 #[derive(Debug)]
 pub(crate) struct Component {
@@ -25,12 +28,19 @@ pub(crate) struct Component {
 /// Reads a component from a path or a `file://` URL, and makes sure that it is one.
 pub(crate) fn read_component(image: &str) -> Result<Component> {
     let path = image_path(image)?;
-    let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
+    let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             anyhow::Error::from(Failure::not_found(format!("there is no file {}", path.display())))
         }
         _ => anyhow::Error::from(error).context(format!("cannot read {}", path.display())),
-    })?;
+    };
+    let about = std::fs::metadata(&path).map_err(unreadable)?;
+    if !about.is_file() || about.len() > COMPONENT_BYTES_MAX {
+        return Err(Failure::failed(format!("{} is no component", path.display()))
+            .because(format!("it is no file of at most {} MiB", COMPONENT_BYTES_MAX >> 20))
+            .into());
+    }
+    let bytes = std::fs::read(&path).map_err(unreadable)?;
     check_component(&path.display().to_string(), &bytes)?;
     let full = std::fs::canonicalize(&path).unwrap_or(path);
     Ok(Component {

@@ -1,10 +1,11 @@
-//! Finding what the user named: a friendly name, an id, or the beginning of either.
+//! Finding what the user named: a friendly name, an id, or the beginning of an id.
 
 use lattice_control::MemberSummary;
 
 use crate::failure::{Exit, Failure};
 
-/// Finds the one member that `text` names: its id, its name, or a beginning of either that fits no other.
+/// Finds the one member that `text` names: its id, its name, or a beginning of its id that fits no other. Never the beginning of a
+/// name: `edge` must not mean `edge-eu` while `edge` is down.
 pub(crate) fn member<'a>(members: &'a [MemberSummary], text: &str) -> Result<&'a MemberSummary, Failure> {
     if let Some(exact) = members.iter().find(|member| member.member.as_str() == text) {
         return Ok(exact);
@@ -13,17 +14,14 @@ pub(crate) fn member<'a>(members: &'a [MemberSummary], text: &str) -> Result<&'a
     if !named.is_empty() {
         return only(&named, text);
     }
-    // Ids are upper case, names lower: one prefix rarely means both.
     let begun: Vec<_> = members
         .iter()
-        .filter(|member| {
-            !text.is_empty() && (member.name.starts_with(text) || member.member.as_str().starts_with(text))
-        })
+        .filter(|member| !text.is_empty() && member.member.as_str().starts_with(text))
         .collect();
     if begun.is_empty() {
         return Err(Failure::not_found(format!("no host is called `{text}`"))
             .because(there_are(members))
-            .help("give a name, an id or the beginning of either: `lattice get hosts -o wide` lists them"));
+            .help("give a name, an id or the beginning of an id: `lattice get hosts -o wide` lists them"));
     }
     only(&begun, text)
 }
@@ -90,11 +88,10 @@ mod tests {
     fn takes_names_ids_and_unique_beginnings() {
         let members = [summary("cloud"), summary("cloud-2"), summary("edge")];
         let found = |text: &str| member(&members, text).map(|found| found.name.clone());
-        assert_eq!(found("cloud").as_deref(), Ok("cloud"), "an exact name beats a prefix");
-        assert_eq!(found("ed").as_deref(), Ok("edge"));
+        assert_eq!(found("cloud").as_deref(), Ok("cloud"));
+        assert_eq!(found("ed").expect_err("no name").exit, Exit::NotFound);
         assert_eq!(found(members[1].member.as_str()).as_deref(), Ok("cloud-2"));
         assert_eq!(found(&members[1].member.as_str()[..20]).as_deref(), Ok("cloud-2"));
-        assert_eq!(found("clo").expect_err("two begin so").exit, Exit::Conflict);
         assert_eq!(found("pi").expect_err("none").exit, Exit::NotFound);
         assert_eq!(found("").expect_err("nothing was named").exit, Exit::NotFound);
     }

@@ -19,7 +19,7 @@ pub struct Candidate {
 
 /// No candidate carries the labels asked for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no host matches {selector:?} ({considered} looked at)")]
+#[error("no host matches `{selector}` ({considered} looked at)")]
 pub struct NoHostMatches {
     /// The labels asked for.
     pub selector: Labels,

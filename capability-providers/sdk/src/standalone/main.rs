@@ -51,8 +51,12 @@ where
             return ExitCode::from(Exit::BadConfig as u8);
         }
     };
-    let exit = start_log(config.log_format, &config.log)
-        .and_then(|()| tokio::runtime::Runtime::new().context("cannot start the runtime"))
+    if let Err(error) = start_log(config.log_format, &config.log) {
+        eprintln!("{program}: {error:#}");
+        return ExitCode::from(Exit::BadConfig as u8);
+    }
+    let exit = tokio::runtime::Runtime::new()
+        .context("cannot start the runtime")
         .and_then(|runtime| runtime.block_on(serve(&config, kind, build)));
     let exit = exit.unwrap_or_else(|failure| {
         error!("{failure:#}");

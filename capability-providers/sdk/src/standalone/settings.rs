@@ -148,7 +148,7 @@ fn operators(texts: &[String], mistakes: &mut Vec<String>) -> Vec<OperatorId> {
         .collect();
     if texts.is_empty() {
         mistakes.push(
-            "`operators` are not set: name your operator's key (`O…`), which `lattice key list` shows".to_owned(),
+            "`operators` are not set: name your operator's key (`O…`), which `lattice key show` shows".to_owned(),
         );
     }
     texts

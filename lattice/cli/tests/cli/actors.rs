@@ -114,7 +114,7 @@ async fn an_actor_serves_scales_and_moves() {
     assert_eq!(edge_only.iter().map(|(_, count)| count).sum::<u64>(), 3);
     assert!(edge_only.iter().all(|(host, _)| host != "cloud"), "{edge_only:?}");
     home.run(&["scale", "hello", "1", "--label", "zone=cloud"]).ok();
-    let moved = home.json(&["move", "hello", "--from", "cl", "--to", "pi"]);
+    let moved = home.json(&["move", "hello", "--from", "cloud", "--to", "pi"]);
     assert_eq!(moved["to"]["host"], "pi");
     assert_eq!(placement(&home, "hello"), on(&[("pi", 1)]));
     done.store(true, Ordering::Relaxed);

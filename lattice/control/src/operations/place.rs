@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
 use lattice_core::{
-    ActorSpec, HostId, Labels, Party,
+    ActorSpec, HostId, Labels, MemberId, Party,
     presence::{MemberKind, MemberState},
 };
 use serde::Serialize;
@@ -149,6 +149,24 @@ impl ControlClient {
     }
 }
 
+impl ControlClient {
+    /// How many replicas of this very actor run, by host.
+    ///
+    /// # Errors
+    /// `Conflict` when another by its name, or with other settings, runs anywhere. When the question cannot be sent.
+    pub async fn replicas_of(&self, spec: &ActorSpec) -> Result<BTreeMap<MemberId, u32>, ControlError> {
+        let inventories = self.inventories().await?;
+        let mut replicas = BTreeMap::new();
+        for inventory in &inventories {
+            for actor in inventory.actors.iter().filter(|actor| *actor.name() == spec.name) {
+                check_same(spec, inventory, &actor.spec)?;
+                replicas.insert(inventory.summary.member.clone(), actor.replicas);
+            }
+        }
+        Ok(replicas)
+    }
+}
+
 /// The hosts that can take replicas, or have some.
 struct Hosts<'a> {
     by_id: BTreeMap<HostId, &'a InventoryReply>,
@@ -177,7 +195,7 @@ impl<'a> Hosts<'a> {
         for (id, inventory) in &self.by_id {
             let here = inventory.actors.iter().find(|actor| *actor.name() == request.spec.name);
             if let Some(actor) = here {
-                check_same(request, inventory, &actor.spec)?;
+                check_same(&request.spec, inventory, &actor.spec)?;
                 now.insert(id.clone(), actor.replicas);
             }
             if inventory.summary.state == MemberState::Ready {
@@ -205,11 +223,11 @@ impl<'a> Hosts<'a> {
 }
 
 /// Replicas of one actor are all the same: one that differs is not scaled along, nor quietly kept.
-fn check_same(request: &Place, inventory: &InventoryReply, there: &ActorSpec) -> Result<(), ControlError> {
-    if super::is_same(there, &request.spec) {
+fn check_same(wanted: &ActorSpec, inventory: &InventoryReply, there: &ActorSpec) -> Result<(), ControlError> {
+    if super::is_same(there, wanted) {
         return Ok(());
     }
-    let ActorSpec { name, digest, .. } = &request.spec;
+    let ActorSpec { name, digest, .. } = wanted;
     let what = if there.digest == *digest {
         "with other settings".to_owned()
     } else {
@@ -221,7 +239,7 @@ fn check_same(request: &Place, inventory: &InventoryReply, there: &ActorSpec) ->
     };
     let message = format!("`{name}` runs on {} {what}", inventory.summary.name);
     Err(ControlError::new(ErrorKind::Conflict, message).with_help(format!(
-        "stop it first: `lattice stop actor {name}`; or give the new one another name"
+        "stop it first: `lattice stop actor {name}`; or start what you mean under another name"
     )))
 }
 

@@ -128,7 +128,9 @@ impl Wanted<'_> {
         if has_taken && self.ends && active.is_none_or(|link| link.generation > self.generation) {
             return Some(Verdict::Accepted);
         }
-        if let (true, false, Some(link)) = (has_taken, self.ends, active) {
+        // Until its own link is the one in force, what is said of the link is said of an older one.
+        let current = active.filter(|link| link.generation >= self.generation);
+        if let (false, Some(link)) = (self.ends, current) {
             return Some(match &link.problem {
                 Some(problem) => Verdict::Hampered {
                     problem: problem.clone(),

@@ -49,7 +49,7 @@ impl Get {
         let mut tokens: Vec<StoredToken> = stored.iter().map(|stored| read(&stored.key, &stored.token)).collect();
         if let Some(link) = &self.link {
             let id = link.strip_prefix("link/").unwrap_or(link);
-            tokens.retain(|token| token.link == id || token.link.contains(&format!("/{id}/")));
+            tokens.retain(|token| super::is_about(&token.link, id));
             if tokens.is_empty() {
                 return Err(Failure::not_found(format!("no stored token is of `{link}`"))
                     .help("`lattice link get -o name` lists them")

@@ -63,7 +63,7 @@ impl Verify {
         };
         if let Some(link) = &self.link {
             let id = link.strip_prefix("link/").unwrap_or(link);
-            checked.retain(|checked| checked.link == id || checked.link.contains(&format!("/{id}/")));
+            checked.retain(|checked| super::is_about(&checked.link, id));
             if checked.is_empty() {
                 return Err(Failure::not_found(format!("no stored token is of `{link}`")).into());
             }

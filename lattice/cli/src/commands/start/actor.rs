@@ -28,9 +28,9 @@ pub(super) struct StartActor {
     name: ActorName,
     /// The component: a path or file://
     image: String,
-    /// How many replicas, spread evenly over the hosts
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    replicas: u32,
+    /// How many replicas, spread evenly over the hosts [default: as many as run, or 1]
+    #[arg(long, value_name = "N")]
+    replicas: Option<u32>,
     /// Runs all replicas on this host
     #[arg(long, value_name = "HOST", conflicts_with = "labels")]
     host: Option<String>,
@@ -50,7 +50,7 @@ pub(super) struct StartActor {
 
 impl StartActor {
     pub(super) async fn run(self, app: &App) -> Result<()> {
-        if self.replicas == 0 {
+        if self.replicas == Some(0) {
             return Err(Failure::usage("an actor with no replicas is not started").into());
         }
         let component = actor_spec::read_component(&self.image)?;
@@ -67,14 +67,16 @@ impl StartActor {
             placement,
             ..ActorSpec::new(self.name.clone(), digest, component.image)
         };
+        let running = session.client.replicas_of(&spec).await?;
         let narrator = Mutex::new(narrator);
         let tell = |who: &str, progress| Narrator::tell(&narrator, who, &progress);
         let placed = match &self.host {
             Some(host) => {
                 let host = session.host(host).await?;
+                let here = running.get(&host.member).copied().unwrap_or(1);
                 let start = ActorStart {
                     spec,
-                    replicas: self.replicas,
+                    replicas: self.replicas.unwrap_or(here),
                 };
                 let started = session
                     .client
@@ -91,7 +93,8 @@ impl StartActor {
                 }
             }
             None => {
-                let (replicas, selector) = (self.replicas, spec.placement.clone());
+                let (all, selector) = (running.values().sum::<u32>(), spec.placement.clone());
+                let replicas = self.replicas.unwrap_or(all.max(1));
                 let place = Place {
                     spec,
                     replicas,
