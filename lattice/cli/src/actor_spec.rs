@@ -3,6 +3,7 @@
 use std::{path::PathBuf, str::FromStr};
 
 use anyhow::{Context as _, Result};
+use lattice_control::ARTIFACT_BYTES_MAX;
 use lattice_core::{
     Limits, Reuse,
     text::{parse_bytes, parse_duration},
@@ -12,9 +13,6 @@ use crate::failure::Failure;
 
 /// Invocations in the life of an instance that serves several at a time, when nobody says.
 const CONCURRENT_INVOCATIONS: u32 = 10_000;
-
-/// The largest component that hosts take.
-const COMPONENT_BYTES_MAX: u64 = 256 << 20;
 
 /// A component that was read.
 #[derive(Debug)]
@@ -35,9 +33,9 @@ pub(crate) fn read_component(image: &str) -> Result<Component> {
         _ => anyhow::Error::from(error).context(format!("cannot read {}", path.display())),
     };
     let about = std::fs::metadata(&path).map_err(unreadable)?;
-    if !about.is_file() || about.len() > COMPONENT_BYTES_MAX {
+    if !about.is_file() || about.len() > ARTIFACT_BYTES_MAX {
         return Err(Failure::failed(format!("{} is no component", path.display()))
-            .because(format!("it is no file of at most {} MiB", COMPONENT_BYTES_MAX >> 20))
+            .because(format!("it is no file of at most {} MiB", ARTIFACT_BYTES_MAX >> 20))
             .into());
     }
     let bytes = std::fs::read(&path).map_err(unreadable)?;

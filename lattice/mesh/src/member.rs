@@ -365,15 +365,12 @@ async fn follow_links(links: Arc<Links>, mailbox: Arc<Mailbox>) {
 /// the one on disk; without either, the lattice's own does, as it is an operator's signature that makes it good.
 async fn first_trust(trust: &TrustStore, given: Option<&str>, bus: &Bus, lattice: &LatticeId) -> Result<(), JoinError> {
     let have = trust.current().serial().is_some();
-    let published = match given {
+    let bundle = match given {
+        Some(given) => given.to_owned(),
         None if have => return Ok(()),
-        None => Some(published_bundle(bus, lattice).await?),
-        Some(_) => None,
+        None => published_bundle(bus, lattice).await?,
     };
-    let Some(bundle) = given.or(published.as_deref()) else {
-        return Err(JoinError::NoTrust);
-    };
-    match trust.admit(bundle).await {
+    match trust.admit(&bundle).await {
         Ok(_) => Ok(()),
         Err(error) if have => {
             tracing::debug!(%error, "the trust bundle given is not used; going on with the one on disk");

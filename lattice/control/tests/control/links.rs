@@ -55,27 +55,11 @@ async fn watch_links(lattice: &TestLattice, host: &TestHost) -> AbortOnDropHandl
                 }));
                 let marks = table.export();
                 view.high_water = marks.iter().map(|mark| mark.generation).max();
-                view.active = table.links().map(|link| status(link)).collect();
+                view.active = table.links().map(|link| LinkStatus::of(link, None)).collect();
             }
         }
     });
     AbortOnDropHandle::new(task)
-}
-
-fn status(link: &lattice_core::ActiveLink) -> LinkStatus {
-    LinkStatus {
-        id: link.id.clone(),
-        generation: link.generation,
-        source: link.source.clone(),
-        interface: link.interface.clone(),
-        label: link.label.clone(),
-        target: link.target.clone(),
-        functions: link.functions.clone(),
-        issuer: link.issuer.clone(),
-        issued_at: link.issued_at,
-        expires_at: link.expires_at,
-        problem: None,
-    }
 }
 
 #[tokio::test]

@@ -67,12 +67,12 @@ impl StartActor {
             placement,
             ..ActorSpec::new(self.name.clone(), digest, component.image)
         };
-        let running = session.client.replicas_of(&spec).await?;
         let narrator = Mutex::new(narrator);
         let tell = |who: &str, progress| Narrator::tell(&narrator, who, &progress);
         let placed = match &self.host {
             Some(host) => {
                 let host = session.host(host).await?;
+                let running = session.client.replicas_of(&spec).await?;
                 let here = running.get(&host.member).copied().unwrap_or(1);
                 let start = ActorStart {
                     spec,
@@ -93,8 +93,11 @@ impl StartActor {
                 }
             }
             None => {
-                let (all, selector) = (running.values().sum::<u32>(), spec.placement.clone());
-                let replicas = self.replicas.unwrap_or(all.max(1));
+                let replicas = match self.replicas {
+                    Some(replicas) => replicas,
+                    None => session.client.replicas_of(&spec).await?.values().sum::<u32>().max(1),
+                };
+                let selector = spec.placement.clone();
                 let place = Place {
                     spec,
                     replicas,
