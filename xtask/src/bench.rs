@@ -38,6 +38,8 @@ enum Group {
     Http,
     /// Memory.
     Idle,
+    /// Applications: applying many actors, a thousand at rest, a takeover.
+    Apps,
 }
 
 /// Everything a benchmark uses.
@@ -61,13 +63,16 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let wanted = |group| args.only.is_empty() || args.only.contains(&group);
     let mut rows = Vec::new();
     if wanted(Group::Calls) {
-        rows.extend(bench.calls()?);
+        rows.extend(bench.within(&["colocated", "remote", "start"])?);
     }
     if wanted(Group::Http) {
         rows.extend(http::run(&bench)?);
     }
     if wanted(Group::Idle) {
         rows.extend(idle::run(&bench)?);
+    }
+    if wanted(Group::Apps) {
+        rows.extend(bench.within(&["apps"])?);
     }
     report::print(&rows);
     let broken = rows.iter().filter(|row| row.holds() == Some(false)).count();
@@ -77,9 +82,10 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
 
 impl Bench {
     /// What `lattice-bench` measures: a JSON line for each row.
-    fn calls(&self) -> Result<Vec<Row>> {
+    fn within(&self, groups: &[&str]) -> Result<Vec<Row>> {
         let mut program = Command::new(self.programs.join("lattice-bench"));
         program
+            .args(groups)
             .envs(self.environment.iter().cloned())
             .env("LATTICE_COMPONENTS_DIR", &self.components);
         let lines = shell::stdout_of(&mut program)?;

@@ -117,6 +117,8 @@ impl Standalone {
         let placement = ProviderPlacement {
             name: spec.name.clone(),
             kind: spec.kind.clone(),
+            fingerprint: None,
+            managed: false,
         };
         member
             .announce(|presence| {

@@ -3,8 +3,9 @@
 //! Prints one JSON object a line, in the form that `cargo xtask bench` makes a table of: `name`, `ours`, `baseline` (its name
 //! and figure) and `target`. Rounds alternate between the two sides, so that a noisy neighbour hits both.
 //!
-//! With arguments (`colocated`, `remote`, `start`) it measures only those.
+//! With arguments (`colocated`, `remote`, `start`, `apps`) it measures only those.
 
+mod apps;
 mod bare;
 mod colocated;
 mod lattice;
@@ -30,6 +31,9 @@ async fn main() -> Result<()> {
     }
     if wanted("start") {
         start::run().await?;
+    }
+    if wanted("apps") {
+        apps::run().await?;
     }
     Ok(())
 }

@@ -128,6 +128,18 @@ pub(crate) struct Settings {
     #[arg(long, env = "LATTICE_GRACE", value_name = "DURATION")]
     pub(crate) grace: Option<String>,
 
+    /// The most replicas, over all actors, that applications may place on this host [default: no limit].
+    #[arg(long, env = "LATTICE_REPLICAS_MAX", value_name = "COUNT")]
+    pub(crate) replicas_max: Option<u32>,
+
+    /// The folder with the secrets of actors, one file each [default: <data-dir>/secrets].
+    #[arg(long, env = "LATTICE_SECRETS", value_name = "FOLDER")]
+    pub(crate) secrets: Option<PathBuf>,
+
+    /// The seed of the controller's key. With it this host may lead: place, heal and update what applications declare.
+    #[arg(long, env = "LATTICE_CONTROLLER_SEED", value_name = "FILE")]
+    pub(crate) controller_seed: Option<PathBuf>,
+
     /// Form of the log on stderr: `text` or `json` [default: text].
     #[arg(long, env = "LATTICE_LOG_FORMAT", value_name = "FORM")]
     pub(crate) log_format: Option<String>,
@@ -166,6 +178,9 @@ impl Settings {
             heartbeat: self.heartbeat.or(file.heartbeat),
             lost_after: self.lost_after.or(file.lost_after),
             grace: self.grace.or(file.grace),
+            replicas_max: self.replicas_max.or(file.replicas_max),
+            secrets: self.secrets.or(file.secrets),
+            controller_seed: self.controller_seed.or(file.controller_seed),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
             ready_file: self.ready_file.or(file.ready_file),

@@ -5,7 +5,7 @@ mod config;
 mod identity;
 mod ready;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use etcetera::BaseStrategy as _;
 use lattice_bus::{Bus, BusConfig, NatsContexts};
+use lattice_control::CommandSigner;
 use lattice_core::MemberId;
 use lattice_core::token::nats::Permissions;
 use lattice_engine::EngineConfig;
 use lattice_mesh::JoinError;
-use lattice_node::{Node, NodeConfig, StartError};
+use lattice_node::{ControllerSettings, Node, NodeConfig, StartError};
 use lattice_process::{Signals, read_settings, start_log};
 use nkeys::KeyPair;
 use tracing::{error, info, warn};
@@ -222,7 +223,21 @@ fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Resu
         lost_after: config.lost_after,
         grace: config.grace,
         engine,
+        replicas_max: config.replicas_max,
+        secrets: config.secrets.clone(),
+        controller: config.controller_seed.as_deref().map(controller).transpose()?,
     })
+}
+
+/// Reads the key with which this host's controller leads.
+fn controller(path: &Path) -> anyhow::Result<ControllerSettings> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the controller's key {shown}"))?;
+    // Its text is a secret: an error must not repeat it.
+    let key = KeyPair::from_seed(text.trim())
+        .map_err(|_| anyhow::anyhow!("{shown} holds no nkey seed: it should be one line that begins with SA"))?;
+    let signer = CommandSigner::new(key).with_context(|| format!("{shown} is no controller's key"))?;
+    Ok(ControllerSettings::new(signer))
 }
 
 /// Says exactly what to type, where the operator's key is.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lattice_controller::ControllerSettings;
 use lattice_core::{Labels, LatticeId, OperatorId};
 use lattice_engine::EngineConfig;
 use nkeys::KeyPair;
@@ -33,6 +34,12 @@ pub struct NodeConfig {
     pub grace: Duration,
     /// How components are compiled and run.
     pub engine: EngineConfig,
+    /// The most replicas, over all actors, that may be placed here. None: no limit.
+    pub replicas_max: Option<u32>,
+    /// The folder with the secrets of actors, one file each.
+    pub secrets: PathBuf,
+    /// How this host's controller leads, if it may.
+    pub controller: Option<ControllerSettings>,
 }
 
 impl NodeConfig {

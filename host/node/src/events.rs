@@ -21,6 +21,8 @@ pub mod names {
     pub const HOST_STARTED: &str = "host-started";
     /// This host takes nothing new.
     pub const HOST_DRAINING: &str = "host-draining";
+    /// It was said whether more may be placed on this host.
+    pub const HOST_SCHEDULING: &str = "host-scheduling";
     /// This host has left.
     pub const HOST_STOPPED: &str = "host-stopped";
     /// An actor serves here.

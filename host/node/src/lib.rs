@@ -27,8 +27,11 @@ mod invoker;
 mod limited;
 mod linked;
 mod meter;
+mod orders;
 mod receiver;
+mod restore;
 mod route;
+mod secrets;
 
 // Commands and what is told.
 mod control;
@@ -47,4 +50,5 @@ mod turns;
 pub mod testing;
 
 pub use config::NodeConfig;
+pub use lattice_controller::ControllerSettings;
 pub use node::{Node, StartError, Stopped};

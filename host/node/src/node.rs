@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lattice_bus::{Bus, Service, ServiceDescription};
 use lattice_control::{ControlServer, ServerConfig};
+use lattice_controller::Controller;
 use lattice_core::presence::MemberState;
 use lattice_core::{Incarnation, MemberId, Trust};
 use lattice_engine::{Engine, EngineError};
@@ -18,7 +19,10 @@ use crate::artifacts::Artifacts;
 use crate::config::NodeConfig;
 use crate::control::NodeHandler;
 use crate::events::{Events, names};
+use crate::orders::Orders;
 use crate::receiver::NodeReceiver;
+use crate::restore::restore;
+use crate::secrets::Secrets;
 use crate::shared::{Parts, Shared};
 use crate::tasks::Tasks;
 
@@ -90,6 +94,7 @@ impl Node {
         member_config.lost_after = config.lost_after;
         let member = Member::join(member_config, bus.clone()).await?;
 
+        let orders = Arc::new(Orders::load(&config.data_dir));
         let tasks = Tasks::default();
         let events = Events::start(bus.clone(), config.lattice.clone(), member.id().clone(), &tasks);
         let shared = Shared::new(Parts {
@@ -102,7 +107,11 @@ impl Node {
             grace: config.grace,
             data_dir: config.data_dir,
             own_labels: config.labels,
+            orders,
+            secrets: Secrets::new(config.secrets),
+            replicas_max: config.replicas_max,
         });
+        shared.orders.keep(&shared.tasks);
         if tokio::time::timeout(LINKS_PATIENCE, member.links().caught_up())
             .await
             .is_err()
@@ -123,6 +132,14 @@ impl Node {
             None,
             json!({ "version": env!("CARGO_PKG_VERSION") }),
         );
+        shared
+            .tasks
+            .spawn("run again what ran before", restore(Arc::clone(&shared)));
+        if let Some(settings) = config.controller {
+            let controller = Controller::start(Arc::clone(&member), settings);
+            // Set once, here.
+            let _ = shared.controller.set(controller);
+        }
         Ok(Self {
             shared,
             control: Some(control),
@@ -153,6 +170,13 @@ impl Node {
     pub async fn ended(&self) {
         // The sender lives in `self`, so that this cannot fail.
         let _ = self.shared.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    /// Stops leading, and standing by to lead, for the rest of this run.
+    pub async fn stop_leading(&self) {
+        if let Some(controller) = self.shared.controller.get() {
+            controller.stop().await;
+        }
     }
 
     /// Takes nothing new, finishes what is in flight within `grace`, leaves the lattice. The bus stays open.

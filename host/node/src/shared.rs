@@ -1,11 +1,12 @@
 //! What everything on one node shares.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use lattice_bus::Bus;
-use lattice_core::presence::MemberState;
+use lattice_controller::Controller;
+use lattice_core::presence::{MemberState, Scheduling};
 use lattice_core::{Labels, Presence};
 use lattice_engine::Engine;
 use lattice_mesh::Member;
@@ -19,11 +20,16 @@ use crate::ids::InvocationIds;
 use crate::invoke::Spills;
 use crate::machine::Machine;
 use crate::meter::Meters;
+use crate::orders::Orders;
 use crate::providers::Providers;
+use crate::secrets::Secrets;
 use crate::tasks::Tasks;
 
 /// How often a host that drains looks whether its actors have come to rest.
 const IDLE_CHECK: Duration = Duration::from_millis(20);
+
+/// How long a host that leaves waits for the next of its actors to be taken over.
+const EVACUATION_PATIENCE: Duration = Duration::from_secs(8);
 
 /// The parts of one node, held by whatever runs on it.
 pub(crate) struct Shared {
@@ -44,6 +50,13 @@ pub(crate) struct Shared {
     pub(crate) data_dir: std::path::PathBuf,
     /// What the host said of its machine when it started.
     pub(crate) own_labels: Labels,
+    pub(crate) orders: Arc<Orders>,
+    pub(crate) secrets: Secrets,
+    pub(crate) replicas_max: Option<u32>,
+    /// This host's controller, if it may lead.
+    pub(crate) controller: OnceLock<Controller>,
+    /// Whether this host is on its way out and wants what it runs to go on elsewhere.
+    evacuating: AtomicBool,
     draining: AtomicBool,
     /// How many calls a drain cut off, once it is over.
     drained: OnceCell<usize>,
@@ -62,6 +75,9 @@ pub(crate) struct Parts {
     pub(crate) grace: Duration,
     pub(crate) data_dir: std::path::PathBuf,
     pub(crate) own_labels: Labels,
+    pub(crate) orders: Arc<Orders>,
+    pub(crate) secrets: Secrets,
+    pub(crate) replicas_max: Option<u32>,
 }
 
 impl Shared {
@@ -82,6 +98,11 @@ impl Shared {
             grace: parts.grace,
             data_dir: parts.data_dir,
             own_labels: parts.own_labels,
+            orders: parts.orders,
+            secrets: parts.secrets,
+            replicas_max: parts.replicas_max,
+            controller: OnceLock::new(),
+            evacuating: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drained: OnceCell::new(),
             ended: watch::Sender::new(false),
@@ -124,10 +145,14 @@ impl Shared {
     }
 
     async fn drain_once(&self, grace: Duration) -> usize {
+        let until = Instant::now() + grace;
+        if let Some(controller) = self.controller.get() {
+            controller.stop().await;
+        }
+        self.evacuate(until - grace / 2).await;
         self.draining.store(true, Ordering::Release);
         info!(grace = ?grace, in_flight = self.actors.in_flight(), "draining");
         self.events.tell(names::HOST_DRAINING, None, serde_json::Value::Null);
-        let until = Instant::now() + grace;
         for provider in self.providers.all() {
             provider.set_leaving();
         }
@@ -168,6 +193,55 @@ impl Shared {
         cut_off.max(cut_off_outside)
     }
 
+    /// Waits for what applications run here to go on elsewhere, as long as there is an elsewhere and it gets less, until `until`.
+    async fn evacuate(&self, until: Instant) {
+        let managed = || {
+            self.actors
+                .all()
+                .iter()
+                .filter(|actor| actor.spec.app.is_some())
+                .count()
+        };
+        let mut left = managed();
+        if left == 0 || !self.is_there_an_elsewhere() {
+            return;
+        }
+        info!(actors = left, "waiting for other hosts to take over");
+        self.evacuating.store(true, Ordering::Release);
+        self.tell_others().await;
+        let mut patience = Instant::now() + EVACUATION_PATIENCE;
+        while left > 0 && Instant::now() < patience.min(until) && self.is_there_an_elsewhere() {
+            tokio::time::sleep(IDLE_CHECK).await;
+            let now = managed();
+            if now < left {
+                patience = Instant::now() + EVACUATION_PATIENCE;
+            }
+            left = now;
+        }
+        if left > 0 {
+            warn!(actors = left, "nobody has taken over what is left");
+        }
+    }
+
+    fn is_there_an_elsewhere(&self) -> bool {
+        let others = self.member.directory().hosts();
+        self.bus.is_connected()
+            && others.iter().any(|host| {
+                let presence = &host.presence;
+                host.id() != self.member.id()
+                    && presence.state == MemberState::Ready
+                    && presence.scheduling == Scheduling::Open
+            })
+    }
+
+    /// Whether more may be placed here.
+    pub(crate) fn scheduling(&self) -> Scheduling {
+        match self.evacuating.load(Ordering::Acquire) {
+            true => Scheduling::Evacuating,
+            false => self.orders.scheduling(),
+        }
+    }
+
     /// Lets go of everything that holds this in turn.
     pub(crate) fn let_go(&self) {
         self.actors.clear();
@@ -177,6 +251,8 @@ impl Shared {
     fn fill_in(&self, presence: &mut Presence) {
         presence.actors = self.actors.placements();
         presence.providers = self.providers.placements();
+        presence.scheduling = self.scheduling();
+        presence.replicas_max = self.replicas_max;
         presence.load = self.machine.load(self.actors.in_flight());
     }
 }

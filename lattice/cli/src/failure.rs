@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Denied = 4,
     Timeout = 5,
     Conflict = 6,
+    /// There is a difference, which was asked after: no failure, and not told as one.
+    Differs = 7,
     Interrupted = 130,
 }
 
@@ -46,6 +48,11 @@ impl Failure {
 
     pub(crate) fn not_found(what: impl Into<String>) -> Self {
         Self::new(Exit::NotFound, what)
+    }
+
+    /// A difference that was asked after.
+    pub(crate) fn differs() -> Self {
+        Self::new(Exit::Differs, "there is a difference")
     }
 
     /// Ctrl-C, told without alarming anybody.
@@ -120,6 +127,9 @@ pub(crate) fn describe(error: &anyhow::Error) -> Failure {
 /// Prints a failure on stderr.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     let failure = describe(error);
+    if failure.exit == Exit::Differs {
+        return failure.exit;
+    }
     let (red, cyan) = (
         anstyle::AnsiColor::Red.on_default().bold(),
         anstyle::AnsiColor::Cyan.on_default().bold(),

@@ -5,6 +5,7 @@
 
 mod actor_spec;
 mod app;
+mod applications;
 mod args;
 mod bundle;
 mod commands;
@@ -15,6 +16,7 @@ mod enrolment;
 mod failure;
 mod files;
 mod home;
+mod manifests;
 mod output;
 mod permissions;
 mod resolve;

@@ -12,6 +12,11 @@ pub(crate) fn host(lattice: &LatticeId, host: &MemberId, messaging: &[String]) -
         .subscribing(subjects())
 }
 
+/// A host whose controller may lead.
+pub(crate) fn leading_host(lattice: &LatticeId, member: &MemberId, messaging: &[String]) -> Permissions {
+    host(lattice, member, messaging).controlling(lattice)
+}
+
 /// A stand-alone provider: what every member needs, and no more.
 pub(crate) fn provider(lattice: &LatticeId, provider: &MemberId) -> Permissions {
     Permissions::member(lattice, provider)
@@ -29,7 +34,8 @@ pub(crate) fn cli(lattice: &LatticeId, user: &UserId) -> Permissions {
         "$SRV.>".to_owned(),
         inbox.clone(),
     ];
-    publish.extend([buckets.trust, buckets.links, buckets.config].map(|bucket| format!("$KV.{bucket}.>")));
+    publish
+        .extend([buckets.trust, buckets.links, buckets.config, buckets.apps].map(|bucket| format!("$KV.{bucket}.>")));
     Permissions::all()
         .publishing(publish)
         .subscribing([inbox, subject::event_wildcard(lattice)])

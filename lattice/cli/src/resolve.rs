@@ -69,6 +69,7 @@ mod tests {
     fn summary(name: &str) -> MemberSummary {
         let member: MemberId = nkeys::KeyPair::new_server().public_key().parse().expect("a server key");
         MemberSummary {
+            scheduling: lattice_core::presence::Scheduling::Open,
             member,
             incarnation: Incarnation::from(1),
             name: name.into(),

@@ -9,7 +9,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use lattice_core::{
-    AccountId, HostId, IssuerId, Labels, LatticeId, OperatorId, TrustBundle, UnixSeconds, UserId,
+    AccountId, HostId, Labels, LatticeId, OperatorId, TrustBundle, UnixSeconds, UserId,
+    scope::Glob,
     token::{
         self, Draft, HostGrant, Unverified, Validity,
         nats::{self, AccountLimits, Permissions, ServerTrust},
@@ -61,7 +62,9 @@ impl TrustRoot {
         let operator = key("operator.seed", KeyPair::new_operator)?;
         let issuer = key("issuer.seed", KeyPair::new_account)?;
         let user = key("user.seed", KeyPair::new_account)?;
-        let bundle = load_or_sign_bundle(&folder.join("bundle.jwt"), lattice, &operator, &issuer, &user, now)?;
+        let controller = key("controller.seed", KeyPair::new_account)?;
+        let issuers = first_issuers(&issuer, &user, &controller)?;
+        let bundle = load_or_sign_bundle(&folder.join("bundle.jwt"), lattice, &operator, issuers, now)?;
         let root = Self {
             folder: folder.to_owned(),
             lattice: lattice.clone(),
@@ -183,8 +186,7 @@ fn load_or_sign_bundle(
     path: &Path,
     lattice: &LatticeId,
     operator: &KeyPair,
-    issuer: &KeyPair,
-    user: &KeyPair,
+    issuers: Vec<Issuer>,
     now: UnixSeconds,
 ) -> Result<String> {
     // Also one that has expired meanwhile: its serial was seen, and what it decided (issuers, revocations) stays decided.
@@ -192,36 +194,48 @@ fn load_or_sign_bundle(
         .and_then(|text| Unverified::parse(text.trim()).ok()?.verify::<TrustBundle>().ok())
         .filter(|known| known.claims().issuer.as_str() == operator.public_key() && known.claims().lattice == *lattice);
     let bundle = match known {
-        Some(known) if known.claims().expires_at > now.after(RENEW_BEFORE) => return Ok(known.token().to_string()),
         Some(known) => {
-            let bundle = known.into_claims().body;
-            TrustBundle {
-                serial: bundle.serial + 1,
-                ..bundle
+            let lasts = known.claims().expires_at > now.after(RENEW_BEFORE);
+            let mut bundle = known.claims().body.clone();
+            let added: Vec<Issuer> = issuers
+                .into_iter()
+                .filter(|issuer| bundle.issuers.iter().all(|known| known.key != issuer.key))
+                .collect();
+            if lasts && added.is_empty() {
+                return Ok(known.token().to_string());
             }
+            bundle.issuers.extend(added);
+            bundle.serial += 1;
+            bundle
         }
-        None => first_bundle(issuer.public_key().parse()?, user.public_key().parse()?),
+        None => TrustBundle {
+            serial: 1,
+            issuers,
+            ..TrustBundle::default()
+        },
     };
     let token = bundle.sign(operator, lattice, Validity::lasting(now, LIFETIME))?;
     files::write_atomically(path, format!("{token}\n").as_bytes(), Privacy::Plain)?;
     Ok(token)
 }
 
-/// One issuer for everything that is granted, another for what is ordered.
-fn first_bundle(issuer: IssuerId, user: IssuerId) -> TrustBundle {
-    let grants = Issuer {
-        roles: [Role::Link, Role::Host, Role::Image, Role::Aot].into(),
-        ..Issuer::unlimited(issuer)
+/// What a host's controller may order. It calls nothing and ends nobody.
+const CONTROLLER_VERBS: [&str; 3] = ["actor-*", "provider-*", "app-put"];
+
+/// One issuer for everything that is granted, another for what people order, a third for what the controller orders.
+fn first_issuers(issuer: &KeyPair, user: &KeyPair, controller: &KeyPair) -> Result<Vec<Issuer>> {
+    let with = |key: &KeyPair, roles: &[Role]| -> Result<Issuer> {
+        Ok(Issuer {
+            roles: roles.iter().copied().collect(),
+            ..Issuer::unlimited(key.public_key().parse()?)
+        })
     };
-    let orders = Issuer {
-        roles: [Role::Control].into(),
-        ..Issuer::unlimited(user)
-    };
-    TrustBundle {
-        serial: 1,
-        issuers: vec![grants, orders],
-        ..TrustBundle::default()
-    }
+    let grants = with(issuer, &[Role::Link, Role::Host, Role::Image, Role::Aot])?;
+    let orders = with(user, &[Role::Control])?;
+    let mut controls = with(controller, &[Role::Control])?;
+    let verbs: Result<Vec<Glob>, _> = CONTROLLER_VERBS.iter().map(|verb| verb.parse()).collect();
+    controls.scope.verbs = Some(verbs?);
+    Ok(vec![grants, orders, controls])
 }
 
 #[cfg(test)]

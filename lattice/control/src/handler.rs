@@ -7,10 +7,10 @@ use crate::{
     progress::ProgressSink,
     verb::Verb,
     verbs::{
-        ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, Call,
-        CallReply, Doctor, DoctorReport, HostStop, HostStopping, Inventory, InventoryReply, Links, LinksReply,
-        MemberSummary, Ping, Placements, PlacementsReply, ProviderStart, ProviderStarted, ProviderStop,
-        ProviderStopped,
+        ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped,
+        AppsProgress, AppsProgressReply, Call, CallReply, Doctor, DoctorReport, HostSchedule, HostStop, HostStopping,
+        Inventory, InventoryReply, Links, LinksReply, MemberSummary, Ping, Placements, PlacementsReply, ProviderStart,
+        ProviderStarted, ProviderStop, ProviderStopped,
     },
 };
 
@@ -38,6 +38,18 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Checks this member's health.
     async fn doctor(&self, request: Doctor) -> Result<DoctorReport, ControlError>;
+
+    /// Says how far applications are, if this member's controller leads.
+    async fn apps_progress(&self, request: AppsProgress) -> Result<AppsProgressReply, ControlError> {
+        let _ = request;
+        Ok(AppsProgressReply::default())
+    }
+
+    /// Takes down whether more may be placed here, and tells everybody.
+    async fn host_schedule(&self, request: HostSchedule) -> Result<MemberSummary, ControlError> {
+        let _ = request;
+        Err(ControlError::unsupported(Verb::HostSchedule.as_str()))
+    }
 
     /// Drains and ends. The answer is sent after this returns, and the process ends after that:
     /// start the end of the process so that it leaves time for the answer.

@@ -12,6 +12,7 @@ mod event;
 mod handler;
 mod operations;
 mod progress;
+pub mod reconcile;
 mod server;
 mod spread;
 mod state;
@@ -23,13 +24,15 @@ pub use client::{CommandSigner, ControlClient, SignerError, withdrawals_sent};
 pub use error::{ControlError, ErrorKind};
 pub use event::{EVENT_TYPE_PREFIX, Event};
 pub use handler::Handler;
-pub use operations::{Action, Place, Placed, Placement, Relocate, Relocated, Tell, plan};
+pub use operations::{
+    APP_LINK_LIFETIME, Action, AppSigner, Place, Placed, Placement, Relocate, Relocated, Revised, Tell, plan,
+};
 pub use progress::{Progress, ProgressSink};
 pub use server::{ControlServer, ServerConfig, TrustSource};
 pub use spread::{Candidate, NoHostMatches, spread};
 pub use state::{
-    ARTIFACT_BYTES_MAX, LinkDraft, LinkSigner, Signed, StoredLink, Upload, Verdict, Verdicts, artifact_name,
-    config_bucket, links_bucket, trust_bucket,
+    ARTIFACT_BYTES_MAX, AppAt, LinkDraft, LinkSigner, PutApp, Signed, StoredLink, Upload, Verdict, Verdicts,
+    apps_bucket, artifact_name, config_bucket, leases_bucket, links_bucket, trust_bucket,
 };
 pub use verb::{UnknownVerb, Verb};
 pub use verbs::*;

@@ -1,5 +1,7 @@
 //! How many replicas go where: exact, even by weight, and no more moves than needed. Pure.
 
+use std::cmp::Reverse;
+
 use lattice_core::{HostId, Labels};
 
 /// A host that could run replicas.
@@ -47,51 +49,91 @@ pub fn spread(replicas: u32, hosts: &[Candidate], selector: &Labels) -> Result<V
         });
     }
 
-    let all_zero = matching.iter().all(|host| host.weight == 0);
-    let weight = |host: &Candidate| if all_zero { 1 } else { u64::from(host.weight) };
-    let total: u64 = matching.iter().map(|host| weight(host)).sum();
-
-    let mut shares: Vec<Share> = matching
+    let parts: Vec<Part> = matching
         .iter()
-        .map(|host| {
-            // u32 × u32 fits a u64: no overflow whatever the weights.
-            let product = u64::from(replicas) * weight(host);
-            let floor = u32::try_from(product / total).expect("a share is at most the whole, which is a u32");
-            Share {
-                count: floor,
-                remainder: product % total,
-                keeps: host.current > floor,
-                busy: host.busy,
-            }
+        .map(|host| Part {
+            weight: host.weight,
+            room: u32::MAX,
+            current: host.current,
+            busy: host.busy,
         })
         .collect();
-
-    let placed: u32 = shares.iter().map(|share| share.count).sum();
-    let mut order: Vec<usize> = (0..shares.len()).collect();
-    order.sort_by(|&a, &b| {
-        let (a, b) = (&shares[a], &shares[b]);
-        b.remainder
-            .cmp(&a.remainder)
-            .then(b.keeps.cmp(&a.keeps))
-            .then(a.busy.cmp(&b.busy))
-    });
-    // The remainders add up to exactly this many whole replicas, always fewer than there are hosts with a remainder.
-    for &index in order.iter().take((replicas - placed) as usize) {
-        shares[index].count += 1;
-    }
-
     Ok(matching
         .iter()
-        .zip(shares)
-        .map(|(host, share)| (host.host.clone(), share.count))
+        .zip(share_out(replicas, &parts))
+        .map(|(host, count)| (host.host.clone(), count))
         .collect())
 }
 
-struct Share {
-    count: u32,
-    remainder: u64,
-    keeps: bool,
-    busy: u32,
+/// One of those among whom something is shared out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// Its share relative to the others. All zero means all equal.
+    pub(crate) weight: u32,
+    /// The most it takes.
+    pub(crate) room: u32,
+    /// How many it has now.
+    pub(crate) current: u32,
+    /// How much else it has.
+    pub(crate) busy: u32,
+}
+
+/// Shares `count` out by largest remainder, to nobody more than it has room for; what it cannot take, the others share in the same
+/// way. Less than `count` is shared out only when nobody has room left.
+///
+/// Among equals those come first who have it already, then the idlest, then the first.
+pub(crate) fn share_out(count: u32, parts: &[Part]) -> Vec<u32> {
+    let mut counts = vec![0; parts.len()];
+    let mut open: Vec<usize> = (0..parts.len()).collect();
+    let mut left = count;
+    loop {
+        let fair = fair_shares(left, parts, &open);
+        let (full, fits): (Vec<_>, Vec<_>) = open
+            .iter()
+            .zip(&fair)
+            .partition(|(index, fair)| **fair > parts[**index].room);
+        if full.is_empty() {
+            for (index, fair) in fits {
+                counts[*index] = *fair;
+            }
+            return counts;
+        }
+        for (index, _) in &full {
+            counts[**index] = parts[**index].room;
+            left -= parts[**index].room;
+        }
+        open = fits.into_iter().map(|(index, _)| *index).collect();
+    }
+}
+
+/// What falls to each of the `open` ones when all of them have room.
+fn fair_shares(count: u32, parts: &[Part], open: &[usize]) -> Vec<u32> {
+    let all_zero = open.iter().all(|index| parts[*index].weight == 0);
+    let weight = |index: usize| if all_zero { 1 } else { u64::from(parts[index].weight) };
+    let total: u64 = open.iter().map(|index| weight(*index)).sum();
+    let Some(total) = std::num::NonZeroU64::new(total) else {
+        return Vec::new();
+    };
+    // u32 × u32 fits a u64: no overflow whatever the weights.
+    let product = |index: usize| u64::from(count) * weight(index);
+    let floor =
+        |index: usize| u32::try_from(product(index) / total).expect("a share is at most the whole, which is a u32");
+    let mut shares: Vec<u32> = open.iter().map(|index| floor(*index)).collect();
+    let mut order: Vec<usize> = (0..open.len()).collect();
+    order.sort_by_key(|&at| {
+        let (index, part) = (open[at], &parts[open[at]]);
+        (
+            Reverse(product(index) % total),
+            Reverse(part.current > shares[at]),
+            part.busy,
+        )
+    });
+    let placed: u32 = shares.iter().sum();
+    // The remainders add up to exactly this many whole ones, always fewer than there are parts with a remainder.
+    for at in order.into_iter().take((count - placed) as usize) {
+        shares[at] += 1;
+    }
+    shares
 }
 
 #[cfg(test)]
@@ -210,6 +252,20 @@ mod tests {
                 let fair = u64::from(replicas) * weight / total.max(1);
                 prop_assert!(u64::from(*count) == fair || u64::from(*count) == fair + 1);
             }
+        }
+
+        #[test]
+        fn nobody_gets_more_than_fits_and_nothing_is_left_over_while_there_is_room(
+            count in 0..5000u32,
+            parts in proptest::collection::vec((0..1000u32, 0..200u32, 0..50u32), 0..12),
+        ) {
+            let parts: Vec<Part> =
+                parts.into_iter().map(|(weight, room, busy)| Part { weight, room, current: 0, busy }).collect();
+            let counts = share_out(count, &parts);
+            let open: u32 = parts.iter().zip(&counts).map(|(part, count)| part.room - count).sum();
+            let placed: u32 = counts.iter().sum();
+            prop_assert!(placed <= count);
+            prop_assert!(placed == count || open == 0);
         }
 
         #[test]

@@ -13,12 +13,16 @@ pub enum Verb {
     ActorStart,
     /// Stop an actor.
     ActorStop,
+    /// How far are the applications?
+    AppProgress,
     /// Call a function.
     Call,
     /// Withdraw a command that is at work.
     Cancel,
     /// Check your health.
     Doctor,
+    /// Say whether more may be placed on you.
+    HostSchedule,
     /// Drain and end.
     HostStop,
     /// What runs there?
@@ -37,14 +41,16 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ActorInspect,
         Self::ActorScale,
         Self::ActorStart,
         Self::ActorStop,
+        Self::AppProgress,
         Self::Call,
         Self::Cancel,
         Self::Doctor,
+        Self::HostSchedule,
         Self::HostStop,
         Self::Inventory,
         Self::Links,
@@ -61,9 +67,11 @@ impl Verb {
             Self::ActorScale => "actor-scale",
             Self::ActorStart => "actor-start",
             Self::ActorStop => "actor-stop",
+            Self::AppProgress => "app-progress",
             Self::Call => "call",
             Self::Cancel => "cancel",
             Self::Doctor => "doctor",
+            Self::HostSchedule => "host-schedule",
             Self::HostStop => "host-stop",
             Self::Inventory => "inventory",
             Self::Links => "links",
@@ -82,10 +90,17 @@ impl Verb {
             | Self::ActorStop
             | Self::Call
             | Self::Cancel
+            | Self::HostSchedule
             | Self::HostStop
             | Self::ProviderStart
             | Self::ProviderStop => true,
-            Self::ActorInspect | Self::Doctor | Self::Inventory | Self::Links | Self::Ping | Self::Placements => false,
+            Self::ActorInspect
+            | Self::AppProgress
+            | Self::Doctor
+            | Self::Inventory
+            | Self::Links
+            | Self::Ping
+            | Self::Placements => false,
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ActorName, Digest, Labels};
+use crate::fingerprint::Fingerprint;
+use crate::id::{ActorName, AppName, Digest, Labels};
 
 /// An actor as a host is asked to run it.
 ///
@@ -38,6 +39,12 @@ pub struct ActorSpec {
     /// Labels a host must have to run it.
     #[serde(default)]
     pub placement: Labels,
+    /// Secrets that `wasi:config` tells it beside its config: the key it asks for, and the name under which the host keeps the value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
+    /// The application it belongs to, which then decides where it runs. None for an actor that was started by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppName>,
 }
 
 impl ActorSpec {
@@ -52,6 +59,26 @@ impl ActorSpec {
             limits: Limits::default(),
             reuse: Reuse::default(),
             placement: Labels::default(),
+            secrets: BTreeMap::new(),
+            app: None,
+        }
+    }
+
+    /// Whether both ask for the same. Where the component was read from makes no difference: its digest says which it is.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.without_image() == other.without_image()
+    }
+
+    /// Tells one spec from another in few bytes; equal for specs that are the same. Not a proof of anything: whoever may sign
+    /// specs could make two that share it.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.without_image())
+    }
+
+    fn without_image(&self) -> Self {
+        Self {
+            image: String::new(),
+            ..self.clone()
         }
     }
 }
@@ -132,4 +159,29 @@ pub enum Reuse {
         /// Invocations in the life of one instance.
         max_invocations: u32,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_component_from_another_place_is_the_same_actor() {
+        let spec = |component: &[u8], image: &str| {
+            ActorSpec::new("hello".parse().expect("a name"), Digest::of(component), image)
+        };
+        let one = spec(b"a", "file://a.wasm");
+        let check = |other: &ActorSpec, same: bool| {
+            assert_eq!(one.is_same(other), same);
+            assert_eq!(one.fingerprint() == other.fingerprint(), same);
+        };
+        check(&spec(b"a", "oci://a"), true);
+        check(&spec(b"b", "file://a.wasm"), false);
+        let mut other = one.clone();
+        other.config.insert("place".to_owned(), "edge".to_owned());
+        check(&other, false);
+        other = one.clone();
+        other.app = Some("shop".parse().expect("a name"));
+        check(&other, false);
+    }
 }

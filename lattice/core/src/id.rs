@@ -175,7 +175,11 @@ text_id! {
     ActorName, "an actor name", check_token
 }
 text_id! {
-    /// A name for anything of ours that needs one subject token: applications, entities.
+    /// Names an application: what one manifest declares.
+    AppName, "an application name", check_token
+}
+text_id! {
+    /// A name for anything of ours that needs one subject token: contexts, people's names for hosts.
     EntityName, "a name", check_token
 }
 text_id! {

@@ -50,7 +50,9 @@ pub mod time;
 
 // What is run.
 pub mod actor;
+pub mod application;
 pub mod config;
+mod fingerprint;
 pub mod provider;
 
 // What is signed, and who is believed.
@@ -75,12 +77,14 @@ mod wire;
 pub mod text;
 
 pub use actor::{ActorKind, ActorSpec, Limits, Reuse};
+pub use application::Application;
 pub use config::{ConfigError, ConfigMap};
 pub use fault::{Blame, Fault, FaultKind};
+pub use fingerprint::Fingerprint;
 pub use id::{
-    AccountId, ActorName, Digest, EntityName, EventName, FunctionName, HostId, Incarnation, InvocationId, IssuerId,
-    LabelError, Labels, LatticeId, LinkLabel, MemberId, OperatorId, ParseIdError, Party, ProviderKey, ProviderKind,
-    ProviderName, UserId, Verb,
+    AccountId, ActorName, AppName, Digest, EntityName, EventName, FunctionName, HostId, Incarnation, InvocationId,
+    IssuerId, LabelError, Labels, LatticeId, LinkLabel, MemberId, OperatorId, ParseIdError, Party, ProviderKey,
+    ProviderKind, ProviderName, UserId, Verb,
 };
 pub use interface::{InterfaceId, InterfacePattern, VersionedInterface};
 pub use link::{ActiveLink, FunctionSet, LinkClaims, LinkId, LinkLimits, UnlinkClaims};

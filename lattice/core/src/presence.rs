@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ActorName, Digest, Incarnation, Labels, LatticeId, MemberId, ProviderKind, ProviderName};
+use crate::fingerprint::Fingerprint;
+use crate::id::{ActorName, AppName, Digest, Incarnation, Labels, LatticeId, MemberId, ProviderKind, ProviderName};
 use crate::time::{CLOCK_SKEW, UnixSeconds};
 
 /// Set apart from everything else the member's key signs.
@@ -40,6 +41,12 @@ pub struct Presence {
     pub labels: Labels,
     /// Whether it takes work.
     pub state: MemberState,
+    /// Whether more may be placed on it.
+    #[serde(default, skip_serializing_if = "Scheduling::is_open")]
+    pub scheduling: Scheduling,
+    /// The most replicas, over all actors, that may be placed on it. None: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas_max: Option<u32>,
     /// The actors it runs.
     #[serde(default)]
     pub actors: Vec<ActorPlacement>,
@@ -77,6 +84,25 @@ pub enum MemberState {
     Stopped,
 }
 
+/// Whether more may be placed on a host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheduling {
+    /// Yes.
+    #[default]
+    Open,
+    /// No; what it runs stays.
+    Cordoned,
+    /// No; and what it runs is to go elsewhere.
+    Evacuating,
+}
+
+impl Scheduling {
+    fn is_open(&self) -> bool {
+        *self == Self::Open
+    }
+}
+
 /// An actor on a member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActorPlacement {
@@ -90,6 +116,12 @@ pub struct ActorPlacement {
     pub in_flight: u32,
     /// Invocations it can serve at a time, over all replicas.
     pub capacity: u32,
+    /// What the member was asked to run, in few bytes.
+    #[serde(default, rename = "fp", skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// The application it belongs to, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppName>,
 }
 
 /// A provider on a member.
@@ -99,6 +131,12 @@ pub struct ProviderPlacement {
     pub name: ProviderName,
     /// Which implementation.
     pub kind: ProviderKind,
+    /// What the member was asked to run, in few bytes.
+    #[serde(default, rename = "fp", skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Whether applications decide where it runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub managed: bool,
 }
 
 /// How busy a member is.

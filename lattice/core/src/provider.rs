@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fingerprint::Fingerprint;
 use crate::id::{ProviderKind, ProviderName};
 
 /// A provider as a host is asked to run it.
@@ -16,6 +17,9 @@ pub struct ProviderSpec {
     /// Settings of the provider itself. A link adds its own for each user of it.
     #[serde(default)]
     pub config: BTreeMap<String, String>,
+    /// Whether applications decide where it runs. Several may share it; false for a provider that was started by hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub managed: bool,
 }
 
 impl ProviderSpec {
@@ -25,7 +29,13 @@ impl ProviderSpec {
             name,
             kind,
             config: BTreeMap::new(),
+            managed: false,
         }
+    }
+
+    /// Tells one spec from another in few bytes.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self)
     }
 
     /// The same for everybody's eyes: which settings there are, and not their values, of which one may be a password.

@@ -16,6 +16,9 @@ use crate::id::{ActorName, EventName, Incarnation, InvocationId, LatticeId, Memb
 /// The key of the trust bundle in the trust bucket.
 pub const TRUST_BUNDLE_KEY: &str = "bundle";
 
+/// The key of the leading controller's lease in the leases bucket. Its holder calls itself by its member id.
+pub const CONTROLLER_LEASE_KEY: &str = "controller";
+
 /// The queue group of [`any_command`].
 pub const CONTROL_QUEUE: &str = "lattice-hosts";
 
@@ -99,6 +102,8 @@ pub fn buckets(lattice: &LatticeId) -> Buckets {
         links: format!("lat_{lattice}_links"),
         config: format!("lat_{lattice}_config"),
         artifacts: format!("lat_{lattice}_artifacts"),
+        apps: format!("lat_{lattice}_apps"),
+        leases: format!("lat_{lattice}_leases"),
     }
 }
 
@@ -113,6 +118,10 @@ pub struct Buckets {
     pub config: String,
     /// Object store: components by digest.
     pub artifacts: String,
+    /// Key-value: the revisions of applications by name ([`crate::application::StoredRevision`]).
+    pub apps: String,
+    /// Key-value with expiry: who leads.
+    pub leases: String,
 }
 
 /// A subject, taken apart.

@@ -60,7 +60,7 @@ mod wire;
 
 // Helpers.
 mod dice;
-mod disk;
+pub mod disk;
 mod watched;
 
 pub use body::{Body, ByteStream};

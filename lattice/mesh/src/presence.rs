@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use lattice_bus::{Bus, ConnectionState, Headers, Message, Subject, Subscription};
-use lattice_core::presence::{Load, MemberKind, MemberState};
+use lattice_core::presence::{Load, MemberKind, MemberState, Scheduling};
 use lattice_core::token::VerifiedMember;
 use lattice_core::{Labels, MemberId, Presence, subject};
 use parking_lot::Mutex;
@@ -303,6 +303,8 @@ pub(crate) fn first_presence(
         version,
         labels,
         state: MemberState::Starting,
+        scheduling: Scheduling::default(),
+        replicas_max: None,
         actors: Vec::new(),
         providers: Vec::new(),
         load: Load::default(),

@@ -28,6 +28,10 @@ pub(super) enum Figure {
     Millis(f64),
     /// Bytes; less is better.
     Bytes(f64),
+    /// How many; less is better.
+    Count(f64),
+    /// Of one processor; less is better.
+    Percent(f64),
 }
 
 /// What was promised of a row.
@@ -47,7 +51,12 @@ pub(super) enum Target {
 impl Figure {
     fn value(self) -> f64 {
         match self {
-            Self::Micros(value) | Self::PerSecond(value) | Self::Millis(value) | Self::Bytes(value) => value,
+            Self::Micros(value)
+            | Self::PerSecond(value)
+            | Self::Millis(value)
+            | Self::Bytes(value)
+            | Self::Count(value)
+            | Self::Percent(value) => value,
         }
     }
 }
@@ -77,6 +86,8 @@ impl fmt::Display for Figure {
             Self::Micros(value) => write!(f, "{value:.1} µs"),
             Self::PerSecond(value) => write!(f, "{value:.0} /s"),
             Self::Millis(value) => write!(f, "{value:.1} ms"),
+            Self::Count(value) => write!(f, "{value:.0}"),
+            Self::Percent(value) => write!(f, "{value:.1} %"),
             Self::Bytes(value) if *value < 1e6 => write!(f, "{:.1} KiB", value / 1024.0),
             Self::Bytes(value) => write!(f, "{:.1} MiB", value / 1024.0 / 1024.0),
         }

@@ -8,7 +8,7 @@ use lattice_control::{
     Check, ControlError, Doctor, DoctorReport, Handler, Inventory, InventoryReply, LinkStatus, Links, LinksReply,
     MemberSummary, Ping, Placements, PlacementsReply, ProviderState, ProviderStatus, RefusedLink,
 };
-use lattice_core::presence::{MemberKind, MemberState};
+use lattice_core::presence::{MemberKind, MemberState, Scheduling};
 use lattice_core::{ActiveLink, LinkId, ProviderSpec};
 use lattice_mesh::Member;
 
@@ -42,6 +42,7 @@ impl ProviderControl {
         let me = directory.get(self.member.id());
         let presence = me.as_ref().map(|me| &me.presence);
         MemberSummary {
+            scheduling: Scheduling::default(),
             member: self.member.id().clone(),
             incarnation: self.member.incarnation(),
             name: self.spec.name.to_string(),
@@ -148,7 +149,9 @@ impl Handler for ProviderControl {
         let refused = refusals
             .iter()
             .filter(|(at, _)| key.as_ref().is_none_or(|key| key == at));
+        let mark = |id: &lattice_core::LinkId| Some((id.clone(), links.generation(id)?));
         Ok(LinksReply {
+            marks: request.marks_of.iter().filter_map(mark).collect(),
             active: links
                 .current()
                 .all()

@@ -121,6 +121,7 @@ where
         name,
         kind: kind.parse()?,
         config: config.provider.clone(),
+        managed: false,
     };
     let standalone = Standalone::start(spec, member_config, bus.clone(), build).await?;
 

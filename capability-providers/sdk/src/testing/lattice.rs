@@ -109,6 +109,8 @@ impl TestLattice {
             replicas: 1,
             in_flight: 0,
             capacity: 1000,
+            fingerprint: None,
+            app: None,
         };
         let placements: Vec<_> = actors.iter().map(placement).collect();
         host.member

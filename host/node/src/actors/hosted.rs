@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lattice_capability::{BrokerMessage, CallContext, HttpBody};
 use lattice_control::{ActorState, ActorStatus};
 use lattice_core::presence::ActorPlacement;
-use lattice_core::{ActorSpec, Fault, UnixSeconds, VersionedInterface};
+use lattice_core::{ActorSpec, Fault, Fingerprint, UnixSeconds, VersionedInterface};
 use lattice_engine::{Actor, Args, Compiled, Values};
 
 use crate::gate::Gate;
@@ -21,6 +21,7 @@ const CUT_OFF_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Hosted {
     /// What this host was asked to run. Limits and config are fixed; the number of replicas is not part of it.
     pub(crate) spec: ActorSpec,
+    fingerprint: Fingerprint,
     engine: Actor,
     gate: Gate,
     /// Told to others as gone; calls that come in all the same are still served, until the gate is closed.
@@ -44,6 +45,7 @@ pub(crate) struct Entry {
 impl Hosted {
     pub(crate) fn new(spec: ActorSpec, engine: Actor, replicas: u32) -> Self {
         Self {
+            fingerprint: spec.fingerprint(),
             spec,
             engine,
             gate: Gate::default(),
@@ -124,6 +126,8 @@ impl Hosted {
             replicas,
             in_flight: u32::try_from(load.in_flight).unwrap_or(u32::MAX),
             capacity: u32::try_from(load.capacity).unwrap_or(u32::MAX),
+            fingerprint: Some(self.fingerprint),
+            app: self.spec.app.clone(),
         }
     }
 

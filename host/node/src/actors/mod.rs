@@ -2,6 +2,7 @@
 
 mod hosted;
 mod operations;
+mod probe;
 mod refusal;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +15,7 @@ use lattice_core::{ActorName, ActorSpec};
 use parking_lot::Mutex;
 
 pub(crate) use hosted::{Entry, Hosted};
+pub(crate) use operations::Occasion;
 
 use crate::turns::Turns;
 

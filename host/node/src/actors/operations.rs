@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::task::JoinError;
 use tracing::{info, warn};
 
-use super::{Hosted, refusal};
+use super::{Hosted, probe, refusal};
 use crate::events::names;
 use crate::grants::Source;
 use crate::linked::ActorLinks;
@@ -24,6 +24,18 @@ use crate::shared::Shared;
 /// Most replicas of one actor on one host. More are a typing mistake: capacity grows by `concurrency` with each.
 const REPLICAS_MAX: u32 = 10_000;
 
+/// How long an actor of an application waits for links that are on their way here.
+const LINKS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Why an actor is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// Somebody said so.
+    Command,
+    /// It ran here before the host was restarted. Anything that runs under its name by now was asked for later.
+    Restart,
+}
+
 impl Shared {
     /// Runs an actor. Returns when it is ready and the others have been told, or says why not.
     ///
@@ -31,11 +43,11 @@ impl Shared {
     pub(crate) async fn start_actor(
         self: &Arc<Self>,
         request: ActorStart,
+        occasion: Occasion,
         progress: &ProgressSink,
     ) -> Result<ActorStarted, ControlError> {
-        let ActorStart { spec, replicas } = request;
-        let name = spec.name.clone();
-        let outcome = self.try_start(spec, replicas, progress).await;
+        let name = request.spec.name.clone();
+        let outcome = self.try_start(request, occasion, progress).await;
         if let Err(error) = &outcome {
             warn!(actor = %name, %error, "actor not started");
             let data = json!({ "reason": error.message });
@@ -47,22 +59,29 @@ impl Shared {
 
     async fn try_start(
         self: &Arc<Self>,
-        spec: ActorSpec,
-        replicas: u32,
+        request: ActorStart,
+        occasion: Occasion,
         progress: &ProgressSink,
     ) -> Result<ActorStarted, ControlError> {
+        let ActorStart {
+            spec,
+            replicas,
+            probe,
+            drain_ms,
+        } = request;
+        let grace = drain_ms.map_or(self.grace, Duration::from_millis);
         let started = Instant::now();
         check_replicas(&spec.name, replicas)?;
         self.check_takes_work()?;
         self.check_placement(&spec)?;
         let turn = self.actors.turns.take(&spec.name).await;
-        if let Some(hosted) = self
-            .actors
-            .get(&spec.name)
-            .filter(|hosted| is_same(&hosted.spec, &spec))
-        {
-            hosted.scale(replicas);
-            self.tell_others().await;
+        let stays = |hosted: &Arc<Hosted>| hosted.spec.is_same(&spec) || occasion == Occasion::Restart;
+        if let Some(hosted) = self.actors.get(&spec.name).filter(stays) {
+            if occasion == Occasion::Command {
+                hosted.scale(replicas);
+                self.orders.runs_actor(&hosted.spec, replicas);
+                self.tell_others().await;
+            }
             let took_ms = elapsed_ms(started);
             return Ok(ActorStarted {
                 status: hosted.status(),
@@ -74,13 +93,18 @@ impl Shared {
         let _shown = self.actors.show_starting(&spec);
         let (compiled, from_cache) = self.load(&spec.digest, progress).await?;
         progress.step(format!("linking `{}`", spec.name));
-        let hosted = Arc::new(self.build(spec, &compiled, replicas)?);
+        let hosted = Arc::new(self.build_when_linked(spec, &compiled, replicas).await?);
+        if let Some(probe) = &probe {
+            progress.step(format!("probing `{}`", hosted.spec.name));
+            probe::probe(self, &hosted, probe).await?;
+        }
         // From here on it is all or nothing: a withdrawn command must not leave it half told, or the old one half drained.
         let (shared, progress) = (Arc::clone(self), progress.clone());
         let switched = self.tasks.spawn_with("start an actor", async move {
             let _turn = turn;
             shared.check_takes_work()?;
-            shared.switch(&hosted, &progress).await;
+            shared.orders.runs_actor(&hosted.spec, replicas);
+            shared.switch(&hosted, grace, &progress).await;
             Ok(hosted.status())
         });
         let status = join(switched.await)?;
@@ -93,7 +117,7 @@ impl Shared {
     }
 
     /// Puts a ready actor in its place, tells the others, and drains what was there before.
-    async fn switch(&self, hosted: &Arc<Hosted>, progress: &ProgressSink) {
+    async fn switch(&self, hosted: &Arc<Hosted>, grace: Duration, progress: &ProgressSink) {
         let party = Party::Actor(hosted.spec.name.clone()).to_string();
         let digest = hosted.spec.digest;
         let before = self.actors.put(hosted);
@@ -105,7 +129,7 @@ impl Shared {
             return;
         };
         progress.step(format!("draining the former `{}`", hosted.spec.name));
-        let drained = before.drain(self.grace).await;
+        let drained = before.drain(grace).await;
         self.actors.forget(&before);
         info!(actor = %hosted.spec.name, %digest, before = %before.spec.digest, cancelled = drained.cancelled, "actor replaced");
         self.events.tell(names::ACTOR_REPLACED, Some(party), data);
@@ -118,6 +142,7 @@ impl Shared {
         let hosted = self.actor(&request.actor)?;
         if hosted.replicas() != request.replicas {
             hosted.scale(request.replicas);
+            self.orders.runs_actor(&hosted.spec, request.replicas);
             self.tell_others().await;
             info!(actor = %request.actor, replicas = request.replicas, "actor scaled");
             let about = Party::Actor(request.actor.clone()).to_string();
@@ -143,6 +168,7 @@ impl Shared {
         let stopped = self.tasks.spawn_with("stop an actor", async move {
             let _turn = turn;
             hosted.set_leaving();
+            shared.orders.stopped_actor(&hosted.spec.name);
             shared.tell_others().await;
             let drained = hosted.drain(grace).await;
             shared.actors.forget(&hosted);
@@ -193,6 +219,24 @@ impl Shared {
         Ok((compiled, fetched.from_disk))
     }
 
+    /// Builds an actor. One that belongs to an application may be asked for before its links have come here, which they soon will.
+    async fn build_when_linked(
+        self: &Arc<Self>,
+        spec: ActorSpec,
+        compiled: &Arc<Compiled>,
+        replicas: u32,
+    ) -> Result<Hosted, ControlError> {
+        let mut changes = self.member.links().changes();
+        let until = Instant::now() + LINKS_PATIENCE;
+        loop {
+            let built = self.build(spec.clone(), compiled, replicas);
+            let waits = matches!(&built, Err(error) if error.kind == ErrorKind::Denied) && spec.app.is_some();
+            if !waits || tokio::time::timeout_at(until.into(), changes.recv()).await.is_err() {
+                return built;
+            }
+        }
+    }
+
     fn build(
         self: &Arc<Self>,
         spec: ActorSpec,
@@ -205,9 +249,19 @@ impl Shared {
         let linked = Arc::new(ActorLinks::new(Arc::clone(self), source.clone()));
         let engine = self
             .engine
-            .actor(Arc::clone(compiled), options(&spec, replicas), &grants, linked)
+            .actor(Arc::clone(compiled), self.options(&spec, replicas)?, &grants, linked)
             .map_err(|error| refusal::from_start(&source.party, &error))?;
         Ok(Hosted::new(spec, engine, replicas))
+    }
+
+    fn options(&self, spec: &ActorSpec, replicas: u32) -> Result<ActorOptions, ControlError> {
+        let mut options = ActorOptions::new(spec.name.clone());
+        options.limits = spec.limits.clone();
+        options.reuse = spec.reuse;
+        options.config = spec.config.clone();
+        options.config.extend(self.secrets.resolve(&spec.secrets)?);
+        options.replicas = replicas;
+        Ok(options)
     }
 
     /// Who an actor is that runs this component under that name on this host.
@@ -261,24 +315,6 @@ fn check_replicas(actor: &ActorName, replicas: u32) -> Result<(), ControlError> 
     }
 }
 
-/// Whether two specs run the same. The image is only where the component came from; its digest says what it is.
-fn is_same(a: &ActorSpec, b: &ActorSpec) -> bool {
-    let image = String::new();
-    ActorSpec {
-        image: image.clone(),
-        ..a.clone()
-    } == ActorSpec { image, ..b.clone() }
-}
-
-fn options(spec: &ActorSpec, replicas: u32) -> ActorOptions {
-    let mut options = ActorOptions::new(spec.name.clone());
-    options.limits = spec.limits.clone();
-    options.reuse = spec.reuse;
-    options.config = spec.config.clone();
-    options.replicas = replicas;
-    options
-}
-
 fn join<T>(outcome: Result<Result<T, ControlError>, JoinError>) -> Result<T, ControlError> {
     outcome.unwrap_or_else(|error| {
         Err(ControlError::internal(format!(
@@ -294,19 +330,6 @@ fn elapsed_ms(since: Instant) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn spec(component: &[u8], image: &str) -> ActorSpec {
-        ActorSpec::new("hello".parse().expect("a name"), Digest::of(component), image)
-    }
-
-    #[test]
-    fn the_same_component_from_another_place_is_the_same_actor() {
-        assert!(is_same(&spec(b"a", "file://a.wasm"), &spec(b"a", "oci://a")));
-        assert!(!is_same(&spec(b"a", "file://a.wasm"), &spec(b"b", "file://a.wasm")));
-        let mut other = spec(b"a", "file://a.wasm");
-        other.config.insert("place".to_owned(), "edge".to_owned());
-        assert!(!is_same(&spec(b"a", "file://a.wasm"), &other));
-    }
 
     #[test]
     fn no_replicas_is_a_stop_by_another_name_and_says_so() {

@@ -20,6 +20,7 @@ pub(super) fn summary(shared: &Shared) -> MemberSummary {
         name: presence.map(|presence| presence.name.clone()).unwrap_or_default(),
         kind: lattice_core::presence::MemberKind::Host,
         state: presence.map_or(MemberState::Starting, |presence| presence.state),
+        scheduling: shared.scheduling(),
         labels: shared.labels(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: presence.map(|presence| presence.started_at).unwrap_or_default(),

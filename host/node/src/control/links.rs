@@ -15,6 +15,9 @@ const DECISION: Duration = Duration::from_secs(2);
 /// Answers what this host makes of the links, or of one.
 pub(super) async fn view(shared: &Shared, request: &Links) -> LinksReply {
     let links = shared.member.links();
+    if !request.marks_of.is_empty() {
+        return marks(links, request);
+    }
     if let Some(link) = request.link.as_ref().and_then(|id| links.current().get(id).cloned()) {
         // "Accepted" means that it works, so a provider that has just been told is heard first.
         let _ = tokio::time::timeout(DECISION, shared.providers.decided(&link)).await;
@@ -35,7 +38,16 @@ pub(super) async fn view(shared: &Shared, request: &Links) -> LinksReply {
         active,
         refused: refused.map(|(key, rejected)| RefusedLink::of(key, rejected)).collect(),
         high_water: request.link.as_ref().and_then(|link| links.generation(link)),
+        marks: Vec::new(),
         trust_serial: shared.member.trust().current().serial().unwrap_or_default(),
+    }
+}
+
+fn marks(links: &lattice_mesh::Links, request: &Links) -> LinksReply {
+    let mark = |id: &LinkId| Some((id.clone(), links.generation(id)?));
+    LinksReply {
+        marks: request.marks_of.iter().filter_map(mark).collect(),
+        ..LinksReply::default()
     }
 }
 

@@ -13,13 +13,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use lattice_capability::CallContext;
 use lattice_control::{
-    ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, Call,
-    CallReply, ControlError, Doctor, DoctorReport, Handler, HostStop, HostStopping, Inventory, InventoryReply, Links,
-    LinksReply, MemberSummary, Ping, Placements, PlacementsReply, ProgressSink, ProviderStart, ProviderStarted,
-    ProviderStop, ProviderStopped,
+    ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, AppsProgress,
+    AppsProgressReply, Call, CallReply, ControlError, Doctor, DoctorReport, Handler, HostSchedule, HostStop,
+    HostStopping, Inventory, InventoryReply, Links, LinksReply, MemberSummary, Ping, Placements, PlacementsReply,
+    ProgressSink, ProviderStart, ProviderStarted, ProviderStop, ProviderStopped,
 };
 use lattice_core::{LinkId, LinkLabel, Party, VersionedInterface};
 
+use crate::actors::Occasion;
+use crate::events::names;
 use crate::shared::Shared;
 
 /// Carries out commands on one node.
@@ -55,6 +57,21 @@ impl Handler for NodeHandler {
         Ok(health::check(&self.shared).await)
     }
 
+    async fn apps_progress(&self, request: AppsProgress) -> Result<AppsProgressReply, ControlError> {
+        let controller = self.shared.controller.get();
+        Ok(controller
+            .map(|controller| controller.progress(&request.apps))
+            .unwrap_or_default())
+    }
+
+    async fn host_schedule(&self, request: HostSchedule) -> Result<MemberSummary, ControlError> {
+        self.shared.orders.set_scheduling(request.scheduling);
+        self.shared.tell_others().await;
+        let data = serde_json::json!({ "scheduling": request.scheduling });
+        self.shared.events.tell(names::HOST_SCHEDULING, None, data);
+        Ok(inventory::summary(&self.shared))
+    }
+
     async fn host_stop(&self, request: HostStop, progress: ProgressSink) -> Result<HostStopping, ControlError> {
         progress.step("draining this host");
         // Drained in a task of its own: whoever ordered it may hang up, the host is on its way out all the same.
@@ -73,7 +90,7 @@ impl Handler for NodeHandler {
     }
 
     async fn actor_start(&self, request: ActorStart, progress: ProgressSink) -> Result<ActorStarted, ControlError> {
-        self.shared.start_actor(request, &progress).await
+        self.shared.start_actor(request, Occasion::Command, &progress).await
     }
 
     async fn actor_scale(&self, request: ActorScale, _progress: ProgressSink) -> Result<ActorStatus, ControlError> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use lattice_control::{ProviderState, ProviderStatus};
-use lattice_core::{LinkId, ProviderSpec};
+use lattice_core::{Fingerprint, LinkId, ProviderSpec};
 use provider_sdk::Provider;
 use provider_sdk::bindings::Bound;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(crate) struct HostedProvider {
     /// What this host was asked to run.
     pub(crate) spec: ProviderSpec,
+    pub(crate) fingerprint: Fingerprint,
     current: ArcSwapOption<Running>,
     leaving: AtomicBool,
     standing: watch::Sender<Arc<Standing>>,
@@ -57,6 +58,7 @@ impl HostedProvider {
             links: BTreeMap::new(),
         };
         Self {
+            fingerprint: spec.fingerprint(),
             spec,
             current: ArcSwapOption::empty(),
             leaving: AtomicBool::new(false),

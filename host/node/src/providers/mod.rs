@@ -55,6 +55,8 @@ impl Providers {
             .map(|provider| ProviderPlacement {
                 name: provider.spec.name.clone(),
                 kind: provider.spec.kind.clone(),
+                fingerprint: Some(provider.fingerprint),
+                managed: provider.spec.managed,
             })
             .collect();
         placements.sort_by(|a, b| a.name.cmp(&b.name));

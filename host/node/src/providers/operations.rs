@@ -30,6 +30,7 @@ impl Shared {
         let turn = self.providers.turns.take(&spec.name).await;
         if let Some(running) = self.providers.get(&spec.name) {
             if running.spec == spec {
+                self.orders.runs_provider(&spec);
                 return Ok(ProviderStarted {
                     status: running.status(),
                     was_running: true,
@@ -67,6 +68,7 @@ impl Shared {
         }
         // Nothing below waits for anybody, so that a withdrawn command leaves no half of it.
         self.providers.put(Arc::clone(&provider));
+        self.orders.runs_provider(&provider.spec);
         self.tasks.spawn("a provider's supervisor", supervisor.run());
         info!(provider = %name, kind = %provider.spec.kind, endpoints = ?provider.status().endpoints, "provider started");
         let data = json!({ "kind": provider.spec.kind, "endpoints": provider.status().endpoints });
@@ -97,6 +99,7 @@ impl Shared {
         let stopped = self.tasks.spawn_with("stop a provider", async move {
             let _turn = turn;
             provider.set_leaving();
+            shared.orders.stopped_provider(&provider.spec.name);
             shared.tell_others().await;
             let report = provider.stop(grace).await;
             shared.providers.forget(&provider);

@@ -27,6 +27,10 @@ pub struct HostOptions {
     pub lost_after: Duration,
     /// Grace for what is replaced.
     pub grace: Duration,
+    /// The most replicas that may be placed on it.
+    pub replicas_max: Option<u32>,
+    /// Whether it has a controller, which may lead.
+    pub leads: bool,
 }
 
 impl HostOptions {
@@ -39,6 +43,8 @@ impl HostOptions {
             heartbeat: Duration::from_millis(250),
             lost_after: Duration::from_secs(2),
             grace: Duration::from_secs(20),
+            replicas_max: None,
+            leads: false,
         }
     }
 
@@ -46,6 +52,13 @@ impl HostOptions {
     #[must_use]
     pub fn labels(mut self, labels: &str) -> Self {
         self.labels = labels.parse().expect("labels");
+        self
+    }
+
+    /// The same with a controller.
+    #[must_use]
+    pub fn leading(mut self) -> Self {
+        self.leads = true;
         self
     }
 
@@ -143,6 +156,9 @@ impl TestHost {
             grace: options.grace,
             // One cache for all hosts of a lattice: they are of one kind, and compiling is what tests wait for.
             engine: EngineConfig::new(lattice.folder.path().join("compiled")),
+            replicas_max: options.replicas_max,
+            secrets: files.folder.join("secrets"),
+            controller: options.leads.then(|| lattice.controller()),
         };
         let node = Node::start(config, bus.clone()).await;
         let node = node.unwrap_or_else(|error| panic!("host `{}` does not start: {error:?}", options.name));

@@ -14,10 +14,12 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use lattice_bus::{Bus, BusConfig};
 use lattice_control::{
-    ActorScale, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, Command, CommandSigner, ControlClient,
-    ControlError, HostStop, LinkDraft, LinkSigner, MemberSummary, ProviderStart, ProviderStarted, ProviderStop, Signed,
-    Verdicts, config_bucket, links_bucket, trust_bucket,
+    APP_LINK_LIFETIME, ActorScale, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, AppSigner, Command,
+    CommandSigner, ControlClient, ControlError, HostStop, LinkDraft, LinkSigner, MemberSummary, ProviderStart,
+    ProviderStarted, ProviderStop, Signed, Verdicts, apps_bucket, config_bucket, leases_bucket, links_bucket,
+    trust_bucket,
 };
+use lattice_controller::ControllerSettings;
 use lattice_core::link::LINK_LIFETIME;
 use lattice_core::token::Validity;
 use lattice_core::trust::Issuer;
@@ -81,7 +83,7 @@ impl TestLattice {
         let bus = Bus::connect(BusConfig::new("test").server(url))
             .await
             .expect("connects to nats-server");
-        for bucket in [trust_bucket, links_bucket, config_bucket] {
+        for bucket in [trust_bucket, links_bucket, config_bucket, apps_bucket, leases_bucket] {
             bus.bucket(bucket(&id)).await.expect("makes the lattice's buckets");
         }
         bus.objects(&subject::buckets(&id).artifacts)
@@ -108,6 +110,25 @@ impl TestLattice {
             client,
             signer,
             folder,
+        }
+    }
+
+    /// How a host's controller leads here, quicker than in earnest.
+    pub(super) fn controller(&self) -> ControllerSettings {
+        let signer = CommandSigner::new(copy(&self.issuer)).expect("an issuer's key signs commands");
+        ControllerSettings {
+            lease: Duration::from_secs(2),
+            listen: Duration::from_millis(600),
+            ..ControllerSettings::new(signer)
+        }
+    }
+
+    /// What signs applications and their links.
+    pub fn app_signer(&self) -> AppSigner {
+        AppSigner {
+            revisions: CommandSigner::new(copy(&self.issuer)).expect("an issuer's key signs commands"),
+            links: self.signer.clone(),
+            lifetime: APP_LINK_LIFETIME,
         }
     }
 
@@ -199,14 +220,7 @@ impl TestLattice {
         spec: &ActorSpec,
         replicas: u32,
     ) -> Result<ActorStarted, ControlError> {
-        self.send(
-            host,
-            &ActorStart {
-                spec: spec.clone(),
-                replicas,
-            },
-        )
-        .await
+        self.send(host, &ActorStart::new(spec.clone(), replicas)).await
     }
 
     /// Runs one replica of an actor on a host.

@@ -12,14 +12,14 @@ use tokio::task::JoinSet;
 use crate::support::{Http, PONG, lattice, serve, start_guest, streamer};
 
 /// Requests in a steady stream from several clients at a time, until told to stop.
-struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicUsize>,
     clients: JoinSet<Vec<String>>,
 }
 
 impl Load {
-    fn start(http: &Http, url: &str, clients: usize) -> Self {
+    pub(crate) fn start(http: &Http, url: &str, clients: usize) -> Self {
         let mut load = Self {
             stop: Arc::default(),
             sent: Arc::default(),
@@ -45,7 +45,7 @@ impl Load {
     }
 
     /// Returns when this many more requests were answered.
-    async fn more(&self, count: usize) {
+    pub(crate) async fn more(&self, count: usize) {
         let until = self.sent.load(Ordering::Relaxed) + count;
         lattice_testkit::eventually("requests are answered", PATIENCE, async || {
             (self.sent.load(Ordering::Relaxed) >= until).then_some(())
@@ -54,7 +54,7 @@ impl Load {
     }
 
     /// Ends the stream; every request has to have succeeded.
-    async fn stop(mut self) -> usize {
+    pub(crate) async fn stop(mut self) -> usize {
         self.stop.store(true, Ordering::Relaxed);
         let mut failures = Vec::new();
         while let Some(client) = self.clients.join_next().await {

@@ -200,6 +200,7 @@ async fn two_links_for_one_route_are_a_conflict_that_everybody_can_see() {
             host.id(),
             &Links {
                 link: Some(signed.id.clone()),
+                ..Links::default()
             },
         )
         .await
@@ -239,6 +240,7 @@ async fn two_links_for_one_route_are_a_conflict_that_everybody_can_see() {
                 host.id(),
                 &Links {
                     link: Some(signed.id.clone()),
+                    ..Links::default()
                 },
             )
             .await
@@ -268,6 +270,7 @@ async fn a_forged_link_is_refused_and_shown_with_its_reason() {
                 host.id(),
                 &Links {
                     link: Some(good.clone()),
+                    ..Links::default()
                 },
             )
             .await
@@ -305,6 +308,7 @@ async fn a_restarted_host_still_has_its_links_and_refuses_older_ones() {
                 host.id(),
                 &Links {
                     link: Some(first.id.clone()),
+                    ..Links::default()
                 },
             )
             .await

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod apps;
 mod calls;
 mod commands;
 mod drain;

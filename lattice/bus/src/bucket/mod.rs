@@ -213,6 +213,25 @@ impl Bucket {
         self.read_all(filter, false).await
     }
 
+    /// Returns what the bucket keeps of a key's past, the oldest first, removals among it.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot be one or the bucket cannot be read.
+    pub async fn history(&self, key: &str) -> Result<Vec<Entry>, StateError> {
+        self.read_subject(key)?;
+        let mut reader = self.reader(key, Start::All, false).await?;
+        let mut past = Vec::new();
+        let mut caught_up = reader.starts_empty();
+        while !caught_up {
+            let delivered = reader.next().await?;
+            caught_up = reader.is_caught_up(&delivered.place);
+            past.extend(Entry::delivered(delivered, &self.inner.prefix));
+        }
+        reader.close().await;
+        Ok(past)
+    }
+
     /// Watches all keys. First comes every key as it is, then [`BucketEvent::CaughtUp`], then every change.
     pub fn watch_all(&self) -> Watch {
         Watch::start(self.clone(), ALL)

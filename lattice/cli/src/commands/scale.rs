@@ -5,11 +5,15 @@ use std::{sync::Mutex, time::Duration};
 use anyhow::Result;
 use clap::Args;
 use lattice_control::Place;
-use lattice_core::ActorName;
+use lattice_core::{
+    ActorName, Labels,
+    application::{Cause, Scale},
+};
 
 use super::up::to_labels;
 use crate::{
     app::App,
+    applications::{self, Awaited, Follower, Managed, managed},
     args::{duration, pair},
     failure::Failure,
     output::Narrator,
@@ -19,7 +23,7 @@ use crate::{
 
 /// Runs this many replicas of an actor, spread evenly over the hosts; returns when they serve
 #[derive(Args, Debug)]
-pub(crate) struct Scale {
+pub(crate) struct ScaleActor {
     /// Which actor
     actor: ActorName,
     /// How many replicas in all; 0 stops it
@@ -32,11 +36,14 @@ pub(crate) struct Scale {
     drain: Duration,
 }
 
-impl Scale {
+impl ScaleActor {
     pub(crate) async fn run(self, app: &App) -> Result<()> {
-        let selector = to_labels(self.labels)?;
+        let selector = to_labels(self.labels.clone())?;
         let session = Session::connect_verifying(app.context()?).await?;
         let inventories = session.client.inventories().await?;
+        if let Some(managed) = managed(&session, &self.actor, &inventories).await? {
+            return self.declare(app, &session, managed, &selector).await;
+        }
         let running = inventories.iter().flat_map(|inventory| &inventory.actors);
         let Some(status) = running.into_iter().find(|status| *status.name() == self.actor) else {
             return Err(Failure::not_found(format!("actor `{}` does not run", self.actor))
@@ -57,5 +64,43 @@ impl Scale {
             .await?;
         drop(narrator);
         app.print(&views::placed(&self.actor, &placed)?)
+    }
+
+    /// Writes the number down where the controller reads it, and waits until it is so.
+    async fn declare(self, app: &App, session: &Session, managed: Managed, selector: &Labels) -> Result<()> {
+        let Managed { at, mut application } = managed;
+        let name = application.name.clone();
+        if !selector.is_empty() {
+            return Err(Failure::usage(format!(
+                "the application `{name}` says on which hosts `{}` runs",
+                self.actor
+            ))
+            .help("change its `placement` in the manifest and apply it; without --label the number is changed")
+            .into());
+        }
+        let actor = application.actor_mut(&self.actor).expect("it was found by this actor");
+        if let Scale::PerHost(_) = actor.placement.scale {
+            return Err(Failure::usage(format!(
+                "`{}` runs on every host that matches, by its application `{name}`",
+                self.actor
+            ))
+            .help("change `daemon` in the manifest and apply it")
+            .into());
+        }
+        actor.placement.scale = Scale::Replicas(self.replicas);
+        let cause = Cause::Scaled {
+            actor: self.actor.clone(),
+        };
+        let revised = applications::revise(session, application, cause, &at).await?;
+        let mut narrator = Narrator::new();
+        let number = revised.revision.number;
+        Follower::new(session)
+            .wait(&name, number, Awaited::Ready, app.timeout, &mut narrator)
+            .await?;
+        drop(narrator);
+        app.print(&views::app_revised(
+            &revised,
+            &format!("ready with {} of {}", self.replicas, self.actor),
+        )?)
     }
 }

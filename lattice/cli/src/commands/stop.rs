@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     app::App,
     args::duration,
-    failure::Failure,
+    failure::{Exit, Failure},
     output::{Document, Narrator},
     resolve,
     session::Session,
@@ -74,6 +74,18 @@ impl Stop {
                     inventory.actors.iter().any(|actor| *actor.name() == name)
                 })
                 .await?;
+                let owner = owner(&session, |inventory| {
+                    let actor = inventory.actors.iter().find(|actor| *actor.name() == name)?;
+                    actor.spec.app.clone()
+                });
+                if let Some(owner) = owner.await? {
+                    return Err(Failure::new(
+                        Exit::Conflict,
+                        format!("`{name}` belongs to the application `{owner}`, which would start it again"),
+                    )
+                    .help(format!("`lattice scale {name} 0`, or `lattice app delete {owner}`"))
+                    .into());
+                }
                 let stop = ActorStop {
                     actor: name.clone(),
                     drain_ms: millis(how.drain),
@@ -88,6 +100,18 @@ impl Stop {
                     |inventory| inventory.providers.iter().any(|provider| provider.spec.name == name),
                 )
                 .await?;
+                let owner = owner(&session, |inventory| {
+                    let provider = inventory.providers.iter().find(|provider| provider.spec.name == name)?;
+                    provider.spec.managed.then_some(())
+                });
+                if owner.await?.is_some() {
+                    return Err(Failure::new(
+                        Exit::Conflict,
+                        format!("provider `{name}` belongs to applications, which would start it again"),
+                    )
+                    .help("take it out of their manifests, or `lattice app delete` them")
+                    .into());
+                }
                 let stop = ProviderStop {
                     provider: name.clone(),
                     drain_ms: millis(how.drain),
@@ -112,6 +136,11 @@ impl Stop {
             }
         }
     }
+}
+
+/// Who decides about it, if any member runs it for somebody.
+async fn owner<T>(session: &Session, of: impl Fn(&InventoryReply) -> Option<T>) -> Result<Option<T>> {
+    Ok(session.client.inventories().await?.iter().find_map(of))
 }
 
 /// The members that run it.

@@ -72,6 +72,21 @@ impl Document {
         })
     }
 
+    /// Builds a list that people read as text of its own.
+    pub(crate) fn plain_list<T: Serialize>(
+        kind: &'static str,
+        items: &[T],
+        names: Vec<String>,
+        text: String,
+    ) -> Result<Self> {
+        Ok(Self {
+            kind,
+            content: json!({ "items": for_programs(items)? }),
+            text: Text::Plain(text),
+            names,
+        })
+    }
+
     /// Builds a single thing, or the outcome of an action on it.
     pub(crate) fn single<T: Serialize>(kind: &'static str, name: String, content: &T, text: String) -> Result<Self> {
         let content = match for_programs(content)? {
@@ -127,7 +142,7 @@ impl Document {
 }
 
 /// Maps whose keys are the user's own.
-const FREE_MAPS: &[&str] = &["config", "facts", "labels", "placement"];
+const FREE_MAPS: &[&str] = &["config", "facts", "labels", "moved", "require", "secrets"];
 
 /// A value as programs see it, with field names in one style, camel case, wherever they come from.
 pub(crate) fn for_programs<T: Serialize + ?Sized>(value: &T) -> Result<Value> {

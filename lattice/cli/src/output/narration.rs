@@ -51,6 +51,14 @@ impl Narrator {
         self.tell_new("", text.into());
     }
 
+    /// Tells something that shall stay to be read.
+    pub(crate) fn remark(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note(format_args!("  ! {text}"))),
+            None => note(format_args!("  ! {text}")),
+        }
+    }
+
     /// Tells what was not told yet: hosts repeat their last word as a sign of life.
     fn tell_new(&mut self, who: &str, text: String) {
         if self.last.get(who) == Some(&text) {

@@ -24,6 +24,7 @@ pub(crate) struct PreparedHost {
     folder: PathBuf,
     creds: PathBuf,
     bundle: PathBuf,
+    controller: PathBuf,
     operator: OperatorId,
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn prepare(plan: &UpPlan, host: &HostPlan, root: &TrustRoot) -> Resul
     let id: HostId = key.public_key().parse()?;
     let member = MemberId::from(&id);
     let creds = plan.home.credentials().join(format!("host-{}.creds", host.name));
-    let allowed = |_: &_| permissions::host(&plan.lattice, &member, &plan.messaging);
+    let allowed = |_: &_| permissions::leading_host(&plan.lattice, &member, &plan.messaging);
     let user = root.write_credentials(&creds, &format!("host {}", host.name), allowed, now())?;
     let token = root.enrol_host(&id, host.labels.clone(), user, now())?;
     files::write_atomically(&folder.join("host.jwt"), token.as_bytes(), Privacy::Secret)?;
@@ -46,6 +47,7 @@ pub(crate) fn prepare(plan: &UpPlan, host: &HostPlan, root: &TrustRoot) -> Resul
         folder,
         creds,
         bundle: root.bundle_file(),
+        controller: root.seed_file("controller"),
         operator: root.operator()?,
     })
 }
@@ -73,6 +75,7 @@ impl PreparedHost {
             .arg("--data-dir")
             .arg(&self.folder);
         command.arg("--trust-bundle").arg(&self.bundle);
+        command.arg("--controller-seed").arg(&self.controller);
         command.args(["--grace", &format!("{}ms", plan.grace.as_millis().max(1))]);
         for (key, value) in self.labels.iter() {
             command.arg("--label").arg(format!("{key}={value}"));

@@ -24,6 +24,7 @@ fn issuer() -> IssuerId {
 
 fn summary(seed: u8, name: &str, labels: &str) -> MemberSummary {
     MemberSummary {
+        scheduling: lattice_core::presence::Scheduling::Open,
         member: member(seed),
         incarnation: Incarnation::from(u64::from(seed)),
         name: name.to_owned(),
@@ -140,6 +141,7 @@ fn link_replies() -> Vec<(MemberSummary, LinksReply)> {
         active,
         refused,
         high_water: None,
+        marks: Vec::new(),
         trust_serial: 1,
     };
     vec![

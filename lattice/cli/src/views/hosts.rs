@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use lattice_control::MemberSummary;
-use lattice_core::{UnixSeconds, presence::MemberKind};
+use lattice_core::{
+    UnixSeconds,
+    presence::{MemberKind, Scheduling},
+};
 
 use super::age;
 use crate::output::{Column, Document, Table};
@@ -29,7 +32,7 @@ pub(crate) fn hosts(members: &[MemberSummary], now: UnixSeconds) -> Result<Docum
     for member in &members {
         table.row([
             member.name.clone(),
-            word(&member.state),
+            state(member),
             member.actors.to_string(),
             member.providers.to_string(),
             age(member.started_at, now),
@@ -49,6 +52,14 @@ pub(crate) fn hosts(members: &[MemberSummary], now: UnixSeconds) -> Result<Docum
         names,
         "no hosts: start one with `lattice up`, or join one with `lattice-host`",
     )
+}
+
+/// Whether it takes work, and whether more may be placed on it.
+fn state(member: &MemberSummary) -> String {
+    match member.scheduling {
+        Scheduling::Open => word(&member.state),
+        scheduling => format!("{},{}", word(&member.state), word(&scheduling)),
+    }
 }
 
 /// A wire enum's own word for itself.

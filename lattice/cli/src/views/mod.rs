@@ -1,6 +1,7 @@
 //! What members say, put together into what people ask for. Pure: fetches nothing, reads no clock.
 
 mod actors;
+mod apps;
 #[cfg(test)]
 mod golden;
 mod hosts;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use lattice_core::UnixSeconds;
 
 pub(crate) use actors::{ActorView, actors};
+pub(crate) use apps::{app_history, app_revised, app_status, apps};
 pub(crate) use hosts::hosts;
 pub(crate) use inspect::{InspectView, inspect};
 pub(crate) use links::{LinkView, gather as gather_links, links};

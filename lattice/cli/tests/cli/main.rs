@@ -1,6 +1,7 @@
 //! The `lattice` program as people use it: run as a process, judged by its output and exit code.
 
 mod actors;
+mod apps;
 mod fixture;
 mod keys;
 mod links;

@@ -37,7 +37,7 @@ pub struct ControlClient {
     bus: Bus,
     lattice: LatticeId,
     signer: Option<CommandSigner>,
-    trust: Option<Arc<Trust>>,
+    pub(crate) trust: Option<Arc<Trust>>,
     silence: Duration,
 }
 

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use lattice_core::{
     Digest, IssuerId, LatticeId, MemberId, UnixSeconds,
+    application::{Revision, RevisionError, StoredRevision},
     token::{CommandClaims, CommandTarget},
 };
 use uuid::Uuid;
@@ -54,6 +55,19 @@ impl CommandSigner {
     /// Who signs.
     pub fn issuer(&self) -> &IssuerId {
         &self.issuer
+    }
+
+    /// Signs a revision of an application.
+    ///
+    /// # Errors
+    /// When it is too large.
+    pub fn sign_revision(
+        &self,
+        revision: &Revision,
+        lattice: &LatticeId,
+        now: UnixSeconds,
+    ) -> Result<StoredRevision, RevisionError> {
+        revision.sign(&self.key, lattice, now)
     }
 
     pub(crate) fn sign(

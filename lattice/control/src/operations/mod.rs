@@ -3,14 +3,16 @@
 mod place;
 mod plan;
 mod relocate;
+mod revise;
 mod seen;
 
-use lattice_core::{ActorSpec, MemberId};
+use lattice_core::MemberId;
 use serde::Serialize;
 
 pub use place::{Place, Placed};
 pub use plan::{Action, plan};
 pub use relocate::{Relocate, Relocated};
+pub use revise::{APP_LINK_LIFETIME, AppSigner, Revised};
 
 use crate::{progress::Progress, verbs::MemberSummary};
 
@@ -33,15 +35,6 @@ impl Placement {
             replicas,
         }
     }
-}
-
-/// Whether two specs ask for the same. Where the component was read from makes no difference: its digest says which it is.
-pub(crate) fn is_same(one: &ActorSpec, other: &ActorSpec) -> bool {
-    let other = ActorSpec {
-        image: one.image.clone(),
-        ..other.clone()
-    };
-    *one == other
 }
 
 /// Hears how far an operation is: who is at work, and what it says.

@@ -124,10 +124,7 @@ impl ControlClient {
         let told = |progress| tell(name, progress);
         match action {
             Action::Start(_, replicas) => {
-                let start = ActorStart {
-                    spec: request.spec.clone(),
-                    replicas: *replicas,
-                };
+                let start = ActorStart::new(request.spec.clone(), *replicas);
                 self.send(host, &start, within, told).await?;
                 Ok(format!("started on {name}"))
             }
@@ -224,7 +221,7 @@ impl<'a> Hosts<'a> {
 
 /// Replicas of one actor are all the same: one that differs is not scaled along, nor quietly kept.
 fn check_same(wanted: &ActorSpec, inventory: &InventoryReply, there: &ActorSpec) -> Result<(), ControlError> {
-    if super::is_same(there, wanted) {
+    if there.is_same(wanted) {
         return Ok(());
     }
     let ActorSpec { name, digest, .. } = wanted;

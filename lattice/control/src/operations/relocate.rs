@@ -62,7 +62,7 @@ impl ControlClient {
         })?;
         let there = self.status(to, actor).await?;
         if let Some(there) = &there
-            && !super::is_same(&there.spec, &here.spec)
+            && !there.spec.is_same(&here.spec)
         {
             let message = format!("{} runs another `{actor}` ({})", to.name, there.digest().short());
             return Err(ControlError::new(ErrorKind::Conflict, message).with_help(format!(
@@ -123,10 +123,7 @@ impl ControlClient {
             };
             return self.send(to, &scale, request.within, told).await.map(drop);
         }
-        let start = ActorStart {
-            spec: here.spec.clone(),
-            replicas,
-        };
+        let start = ActorStart::new(here.spec.clone(), replicas);
         self.send(to, &start, request.within, told).await.map(drop)
     }
 

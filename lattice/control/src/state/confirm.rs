@@ -73,6 +73,7 @@ impl ControlClient {
         let members = self.members().await?;
         let question = Links {
             link: Some(signed.id.clone()),
+            ..Links::default()
         };
         let mut verdicts: BTreeMap<MemberId, Verdict> = BTreeMap::new();
         loop {

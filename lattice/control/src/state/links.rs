@@ -91,6 +91,10 @@ impl LinkSigner {
     pub fn issuer(&self) -> &IssuerId {
         &self.issuer
     }
+
+    pub(crate) fn key(&self) -> &nkeys::KeyPair {
+        &self.key
+    }
 }
 
 impl fmt::Debug for LinkSigner {
@@ -173,7 +177,7 @@ impl ControlClient {
     }
 
     /// Stores a config under its digest, which makes storing it twice harmless.
-    async fn put_config(&self, config: &ConfigMap) -> Result<Option<Digest>, ControlError> {
+    pub(crate) async fn put_config(&self, config: &ConfigMap) -> Result<Option<Digest>, ControlError> {
         if config.0.is_empty() {
             return Ok(None);
         }
@@ -242,9 +246,27 @@ impl ControlClient {
         Err(ControlError::new(ErrorKind::Conflict, format!("others keep changing `{id}`")).with_help("try again"))
     }
 
+    /// The highest generation that any member has accepted of each of these links that any knows.
+    pub(crate) async fn accepted_marks(&self, ids: &[LinkId]) -> Result<Vec<(LinkId, u64)>, ControlError> {
+        let members = self.members().await?;
+        let question = Links {
+            marks_of: ids.to_vec(),
+            ..Links::default()
+        };
+        let replies = self.read_each(&members, &question).await;
+        let marks = replies
+            .into_iter()
+            .filter_map(|(_, reply)| Some(reply.ok()?.marks))
+            .flatten();
+        Ok(marks.filter(|(_, mark)| *mark < BEYOND_HONEST).collect())
+    }
+
     async fn highest_accepted(&self, id: &LinkId) -> Result<u64, ControlError> {
         let members = self.members().await?;
-        let question = Links { link: Some(id.clone()) };
+        let question = Links {
+            link: Some(id.clone()),
+            ..Links::default()
+        };
         let replies = self.read_each(&members, &question).await;
         let marks = replies.into_iter().filter_map(|(_, reply)| {
             let reply = reply.ok()?;

@@ -1,6 +1,6 @@
 //! Starting, scaling and stopping an actor on one host.
 
-use lattice_core::{ActorName, ActorSpec, Digest, UnixSeconds};
+use lattice_core::{ActorName, ActorSpec, Digest, UnixSeconds, application::Probe};
 use serde::{Deserialize, Serialize};
 
 use super::Command;
@@ -10,13 +10,31 @@ use crate::verb::Verb;
 ///
 /// The component's bytes are in the lattice's artifact store under `spec.digest`; the host verifies them.
 /// Asked again with the same spec (its `image` aside, which only says where it was read from), the host answers as if it had just started it (and scales to `replicas`);
-/// with another spec under the same name, it answers `Conflict`.
+/// with another spec under the same name, it makes that ready and puts it in the place of what was there, which drains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActorStart {
     /// What to run.
     pub spec: ActorSpec,
     /// How many replicas of it on this host.
     pub replicas: u32,
+    /// A request that it must answer well before it is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+    /// How long another version, in whose place it comes, may finish what it is doing. None: as long as the host gives by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_ms: Option<u64>,
+}
+
+impl ActorStart {
+    /// Asks for so many replicas, ready when compiled and linked.
+    pub fn new(spec: ActorSpec, replicas: u32) -> Self {
+        Self {
+            spec,
+            replicas,
+            probe: None,
+            drain_ms: None,
+        }
+    }
 }
 
 /// The actor is ready.

@@ -2,7 +2,7 @@
 
 use lattice_core::{
     Incarnation, Labels, MemberId, Party, UnixSeconds,
-    presence::{MemberKind, MemberState},
+    presence::{MemberKind, MemberState, Scheduling},
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub struct MemberSummary {
     pub kind: MemberKind,
     /// Whether it takes work.
     pub state: MemberState,
+    /// Whether more may be placed on it.
+    #[serde(default)]
+    pub scheduling: Scheduling,
     /// Labels, as its enrolment token grants them.
     #[serde(default)]
     pub labels: Labels,
@@ -81,6 +84,18 @@ pub struct Placements {
 pub struct PlacementsReply {
     /// Members it would send to, itself included when it runs the party. Draining ones are not in it.
     pub members: Vec<MemberId>,
+}
+
+/// Tells a host whether more may be placed on it. It remembers over restarts, and tells everybody; who places obeys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostSchedule {
+    /// What shall hold from now on.
+    pub scheduling: Scheduling,
+}
+
+impl Command for HostSchedule {
+    type Reply = MemberSummary;
+    const VERB: Verb = Verb::HostSchedule;
 }
 
 /// Asks a host to drain and end its process. Answered when the drain is done, just before the end.

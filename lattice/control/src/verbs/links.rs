@@ -16,6 +16,9 @@ pub struct Links {
     /// Only this link (and refusals under its key).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkId>,
+    /// Nothing but the highest generation accepted under each of these ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks_of: Vec<LinkId>,
 }
 
 /// A member's view of the links.
@@ -30,6 +33,9 @@ pub struct LinksReply {
     /// For `Links::link`: the highest generation it has accepted under that id, tombstones included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_water: Option<u64>,
+    /// For `Links::marks_of`: the highest generation it has accepted of those it knows, tombstones included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<(LinkId, u64)>,
     /// Serial of the trust bundle it judges by.
     #[serde(default)]
     pub trust_serial: u64,

@@ -1,6 +1,7 @@
 //! Every verb of the control interface: what is asked, what is answered. One family a file.
 
 mod actor;
+mod apps;
 mod call;
 mod doctor;
 mod host;
@@ -11,9 +12,12 @@ mod provider;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use actor::{ActorScale, ActorStart, ActorStarted, ActorState, ActorStatus, ActorStop, ActorStopped};
+pub use apps::{AppsProgress, AppsProgressReply};
 pub use call::{Call, CallReply, TextEncoding};
 pub use doctor::{Check, CheckStatus, Doctor, DoctorReport};
-pub use host::{HostStop, HostStopping, Inventory, InventoryReply, MemberSummary, Ping, Placements, PlacementsReply};
+pub use host::{
+    HostSchedule, HostStop, HostStopping, Inventory, InventoryReply, MemberSummary, Ping, Placements, PlacementsReply,
+};
 pub use inspect::{ActorInspect, ActorShape, FunctionShape, ImportClass, InspectTarget, InterfaceShape};
 pub use links::{LinkStatus, Links, LinksReply, RefusedLink};
 pub use provider::{ProviderStart, ProviderStarted, ProviderState, ProviderStatus, ProviderStop, ProviderStopped};

@@ -21,10 +21,7 @@ use crate::fixture::{TestLattice, copy, issuer_with, now, spec, trust_in};
 const LONG: Duration = Duration::from_secs(30);
 
 fn start() -> ActorStart {
-    ActorStart {
-        spec: spec("hello"),
-        replicas: 1,
-    }
+    ActorStart::new(spec("hello"), 1)
 }
 
 /// A command as it went over the wire, ready to be tampered with.

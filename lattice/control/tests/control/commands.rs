@@ -17,10 +17,7 @@ async fn a_command_returns_when_the_work_is_done() {
     let lattice = TestLattice::start().await;
     let host = lattice.host("cloud", "").await;
     let client = lattice.client().await;
-    let start = ActorStart {
-        spec: spec("hello"),
-        replicas: 2,
-    };
+    let start = ActorStart::new(spec("hello"), 2);
     let steps = Mutex::new(Vec::new());
     let note = |progress: Progress| steps.lock().expect("not poisoned").push(progress.message);
     let started = client.send(&host.summary(), &start, LONG, note).await.expect("starts");
@@ -39,10 +36,7 @@ async fn slow_work_keeps_giving_signs_of_life() {
     let heard = Arc::clone(&signs);
     let (summary, standin) = (host.summary(), Arc::clone(&host.host));
     let work = tokio::spawn(async move {
-        let start = ActorStart {
-            spec: spec("hello"),
-            replicas: 1,
-        };
+        let start = ActorStart::new(spec("hello"), 1);
         client
             .send(&summary, &start, LONG, |_| *heard.lock().expect("not poisoned") += 1)
             .await
@@ -68,10 +62,7 @@ async fn a_host_that_dies_at_work_is_noticed_by_its_silence() {
     let summary = host.summary();
     let (begun, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let waiting = tokio::spawn(async move {
-        let start = ActorStart {
-            spec: spec("hello"),
-            replicas: 1,
-        };
+        let start = ActorStart::new(spec("hello"), 1);
         client
             .send(&summary, &start, LONG, |progress| drop(begun.send(progress)))
             .await
@@ -116,10 +107,7 @@ async fn a_panic_is_an_outcome_and_the_host_goes_on() {
     let host = lattice.host("cloud", "").await;
     let client = lattice.client().await;
     host.host.set_mood(Mood::Panicking);
-    let start = ActorStart {
-        spec: spec("hello"),
-        replicas: 1,
-    };
+    let start = ActorStart::new(spec("hello"), 1);
     let error = client
         .send(&host.summary(), &start, LONG, |_| {})
         .await
@@ -139,10 +127,7 @@ async fn a_command_whose_asker_is_gone_is_abandoned() {
     let client = lattice.client().await;
     host.host.set_mood(Mood::Slow);
     let (begun, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let start = ActorStart {
-        spec: spec("hello"),
-        replicas: 1,
-    };
+    let start = ActorStart::new(spec("hello"), 1);
     let summary = host.summary();
     {
         let sending = client.send(&summary, &start, LONG, |progress| drop(begun.send(progress)));
@@ -163,10 +148,7 @@ async fn a_timeout_names_itself_and_withdraws_the_command() {
     let lattice = TestLattice::start().await;
     let host = lattice.host("cloud", "").await;
     host.host.set_mood(Mood::Slow);
-    let start = ActorStart {
-        spec: spec("hello"),
-        replicas: 1,
-    };
+    let start = ActorStart::new(spec("hello"), 1);
     let outcome = lattice
         .client()
         .await

@@ -116,6 +116,7 @@ impl TestLattice {
         };
         let host = Arc::new(Standin {
             summary: MemberSummary {
+                scheduling: lattice_core::presence::Scheduling::Open,
                 member: member.clone(),
                 incarnation: Incarnation::from(incarnation),
                 name: name.to_owned(),
@@ -233,6 +234,7 @@ impl Standin {
     fn default_with(member: &MemberId) -> Self {
         Self {
             summary: MemberSummary {
+                scheduling: lattice_core::presence::Scheduling::Open,
                 member: member.clone(),
                 incarnation: Incarnation::from(1),
                 name: String::new(),

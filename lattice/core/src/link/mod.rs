@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use self::active::ActiveLink;
 pub use self::functions::FunctionSet;
 pub use self::link_id::{LinkId, LinkIdParts};
-use crate::id::{Digest, EntityName, IssuerId, Labels, LatticeId, LinkLabel, Party, ProviderKey};
+use crate::id::{AppName, Digest, IssuerId, Labels, LatticeId, LinkLabel, Party, ProviderKey};
 use crate::interface::InterfacePattern;
 use crate::token::{Body, Draft, SignError, Validity, sign};
 
@@ -169,7 +169,7 @@ impl LinkLimits {
 #[serde(deny_unknown_fields)]
 pub struct LinkApp {
     /// Its name.
-    pub name: EntityName,
+    pub name: AppName,
     /// Which revision of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,

@@ -2,7 +2,7 @@
 
 use lattice_core::presence::{
     ActorPlacement, Load, MemberKind, MemberState, PRESENCE_BYTES_MAX, Presence, PresenceError, ProviderPlacement,
-    SealError,
+    Scheduling, SealError,
 };
 use lattice_core::{Digest, Incarnation};
 
@@ -21,16 +21,22 @@ pub(crate) fn heartbeat() -> Presence {
         version: "0.1.0".into(),
         labels: "arch=aarch64,os=linux,zone=eu".parse().expect("labels"),
         state: MemberState::Ready,
+        scheduling: Scheduling::Open,
+        replicas_max: None,
         actors: vec![ActorPlacement {
             name: "hello".parse().expect("a name"),
             digest: Digest::of(b"hello"),
             replicas: 2,
             in_flight: 3,
             capacity: 256,
+            fingerprint: None,
+            app: None,
         }],
         providers: vec![ProviderPlacement {
             name: "http".parse().expect("a name"),
             kind: "http-server".parse().expect("a kind"),
+            fingerprint: None,
+            managed: false,
         }],
         load: Load {
             cpu_permille: 125,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lattice_core::presence::MemberState;
+use lattice_core::presence::{ActorPlacement, MemberState};
 use lattice_core::token::VerifiedMember;
 use lattice_core::{Incarnation, Labels, MemberId, Party, Presence};
 
@@ -366,13 +366,21 @@ fn takes_work(presence: &Presence, party: &Party) -> Option<Load> {
 
 /// Whether two heartbeats differ only in what changes all the time.
 fn same_standing(a: &KnownMember, b: &KnownMember) -> bool {
+    let standing = |known: &KnownMember| {
+        let presence = &known.presence;
+        let named = (presence.name.clone(), presence.version.clone(), known.labels.clone());
+        (named, presence.state, presence.scheduling, presence.replicas_max)
+    };
     let (p, q) = (&a.presence, &b.presence);
-    let same_actor =
-        |(x, y): (
-            &lattice_core::presence::ActorPlacement,
-            &lattice_core::presence::ActorPlacement,
-        )| { (&x.name, &x.digest, x.replicas, x.capacity) == (&y.name, &y.digest, y.replicas, y.capacity) };
-    (&p.name, &p.version, p.state, &a.labels) == (&q.name, &q.version, q.state, &b.labels)
+    // All but the load, which is another at every heartbeat.
+    let same_actor = |(x, y): (&ActorPlacement, &ActorPlacement)| {
+        let rested = |placement: &ActorPlacement| ActorPlacement {
+            in_flight: 0,
+            ..placement.clone()
+        };
+        rested(x) == rested(y)
+    };
+    standing(a) == standing(b)
         && p.providers == q.providers
         && p.actors.len() == q.actors.len()
         && p.actors.iter().zip(&q.actors).all(same_actor)

@@ -67,7 +67,7 @@ pub(crate) fn check_origin(link: &ActiveLink, origin: Option<&KnownMember>) -> R
 mod tests {
     use std::sync::Arc;
 
-    use lattice_core::presence::{ActorPlacement, Load, MemberKind, MemberState};
+    use lattice_core::presence::{ActorPlacement, Load, MemberKind, MemberState, Scheduling};
     use lattice_core::token::VerifiedMember;
     use lattice_core::{Digest, FunctionSet, LinkClaims, Presence, UnixSeconds};
     use nkeys::KeyPair;
@@ -208,6 +208,8 @@ mod tests {
             replicas: 1,
             in_flight: 0,
             capacity: 1,
+            fingerprint: None,
+            app: None,
         };
         let presence = Presence {
             lattice: "dev".parse().expect("a lattice"),
@@ -221,6 +223,8 @@ mod tests {
             version: "0".into(),
             labels: "zone=us".parse().expect("labels"),
             state: MemberState::Draining,
+            scheduling: Scheduling::Open,
+            replicas_max: None,
             actors: actor.map(placement).into_iter().collect(),
             providers: vec![],
             load: Load::default(),

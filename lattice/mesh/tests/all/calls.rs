@@ -90,7 +90,8 @@ async fn what_no_link_grants_is_denied() {
     (only.generation, only.functions) = (2, FunctionSet::Only(vec!["play".parse().expect("a function")]));
     lattice.world.link(&only).await;
     eventually("the second generation", LIMIT, || async {
-        (lattice.b.member.links().generation(&lattice.link) == Some(2)).then_some(())
+        let in_force = lattice.b.member.links().current().get(&lattice.link)?.generation;
+        (in_force == 2).then_some(())
     })
     .await;
     lattice.invoke(Body::Empty).await.expect("still granted");

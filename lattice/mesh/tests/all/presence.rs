@@ -159,6 +159,8 @@ async fn a_provider_is_what_its_token_says_and_no_more() {
         let placement = lattice_core::presence::ProviderPlacement {
             name: name.parse().expect("a name"),
             kind: "keyvalue-redis".parse().expect("a kind"),
+            fingerprint: None,
+            managed: false,
         };
         provider
             .member

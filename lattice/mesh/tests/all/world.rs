@@ -199,6 +199,8 @@ impl Host {
             replicas: 1,
             in_flight: 0,
             capacity: 1000,
+            fingerprint: None,
+            app: None,
         };
         let placements: Vec<_> = actors.iter().map(placement).collect();
         self.member.announce(|presence| presence.actors = placements).await;

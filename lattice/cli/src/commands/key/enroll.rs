@@ -19,7 +19,7 @@ use crate::{
     files::{self, Privacy},
     output::{Document, note},
     permissions,
-    session::now,
+    session::{now, read_seed},
     trust_root::load_or_create_key,
 };
 
@@ -40,6 +40,9 @@ pub(super) struct Enroll {
     /// Subjects that messaging providers on the host may use; may be repeated
     #[arg(long = "messaging-subject", value_name = "SUBJECT", default_value = ">")]
     messaging: Vec<String>,
+    /// The seed of the controller's key: the host may then lead, which is to place, heal and update what applications declare
+    #[arg(long, value_name = "FILE")]
+    controller: Option<PathBuf>,
     /// The folder to make [default: the name]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -70,7 +73,10 @@ impl Enroll {
         let member = MemberId::from(&host);
         let labels = to_labels(self.labels)?;
         let until = now().after(self.expires);
-        let allowed = permissions::host(&context.lattice, &member, &self.messaging);
+        let allowed = match &self.controller {
+            Some(_) => permissions::leading_host(&context.lattice, &member, &self.messaging),
+            None => permissions::host(&context.lattice, &member, &self.messaging),
+        };
         let user = enrolment.write_nats_user(
             &folder.join("nats.creds"),
             &format!("host {}", self.name),
@@ -95,6 +101,13 @@ impl Enroll {
         let mut settings = enrolment::connection_settings(&context, user_file(&folder, &enrolment));
         settings.push(("name", self.name.as_str().into()));
         settings.push(("data-dir", data.to_string_lossy().as_ref().into()));
+        if let Some(seed) = &self.controller {
+            let copy = folder.join("controller.seed");
+            read_seed(seed)?;
+            let seed = zeroize::Zeroizing::new(files::read_if_there(seed)?.unwrap_or_default());
+            files::write_atomically(&copy, seed.as_bytes(), Privacy::Secret)?;
+            settings.push(("controller-seed", copy.to_string_lossy().as_ref().into()));
+        }
         let mut text = enrolment::to_toml(&settings);
         if !labels.is_empty() {
             text.push_str("\n[labels]\n");

@@ -74,7 +74,10 @@ async fn exists(session: &Session, id: &LinkId) -> Result<bool> {
         return Ok(true);
     }
     let members = session.members().await?;
-    let question = lattice_control::Links { link: Some(id.clone()) };
+    let question = lattice_control::Links {
+        link: Some(id.clone()),
+        ..lattice_control::Links::default()
+    };
     let replies = session.client.read_each(&members, &question).await;
     Ok(replies
         .iter()

@@ -74,10 +74,7 @@ impl StartActor {
                 let host = session.host(host).await?;
                 let running = session.client.replicas_of(&spec).await?;
                 let here = running.get(&host.member).copied().unwrap_or(1);
-                let start = ActorStart {
-                    spec,
-                    replicas: self.replicas.unwrap_or(here),
-                };
+                let start = ActorStart::new(spec, self.replicas.unwrap_or(here));
                 let started = session
                     .client
                     .send(&host, &start, app.timeout, |p| tell(&host.name, p))

@@ -59,13 +59,7 @@ impl Permissions {
             "$JS.FC.>".to_owned(),
         ];
         for stream in streams(lattice) {
-            publish.extend([
-                format!("$JS.API.STREAM.INFO.{stream}"),
-                format!("$JS.API.STREAM.MSG.GET.{stream}"),
-                format!("$JS.API.CONSUMER.CREATE.{stream}"),
-                format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
-                format!("$JS.API.CONSUMER.DELETE.{stream}.*"),
-            ]);
+            publish.extend(reading(&stream));
         }
         let subscribe = vec![
             format!("lat.{lattice}.box.{member}.>"),
@@ -132,10 +126,42 @@ impl Permissions {
             .retain(|subject| !streams(lattice).iter().any(|stream| subject.contains(stream.as_str())));
         self.publish.allow.extend(everywhere.map(str::to_owned));
         let buckets = subject::buckets(lattice);
-        let protected = [buckets.trust, buckets.links, buckets.config];
+        let protected = [
+            buckets.trust,
+            buckets.links,
+            buckets.config,
+            buckets.apps,
+            buckets.leases,
+        ];
         self.publish
             .deny
             .extend(protected.map(|bucket| format!("$KV.{bucket}.>")));
+        self
+    }
+
+    /// Leave to lead as a controller: to command hosts, to put links in force again, to take the lease, to roll an application back. Call it
+    /// last.
+    #[must_use]
+    pub fn controlling(mut self, lattice: &LatticeId) -> Self {
+        let buckets = subject::buckets(lattice);
+        let written = [&buckets.links, &buckets.apps, &buckets.leases].map(|bucket| format!("$KV.{bucket}.>"));
+        self.publish.deny.retain(|subject| !written.contains(subject));
+        let reads_all = self
+            .publish
+            .allow
+            .iter()
+            .any(|subject| subject == "$JS.API.CONSUMER.CREATE.>");
+        if !reads_all {
+            for stream in [&buckets.apps, &buckets.leases].map(|bucket| format!("KV_{bucket}")) {
+                self.publish.allow.extend(reading(&stream));
+            }
+        }
+        let commands = format!("lat.{lattice}.ctl.>");
+        let written = written
+            .into_iter()
+            .filter(|_| !self.publish.allow.iter().any(|subject| subject == "$KV.>"));
+        let allowed: Vec<String> = written.chain([commands]).collect();
+        self.publish.allow.extend(allowed);
         self
     }
 
@@ -154,7 +180,18 @@ impl Permissions {
     }
 }
 
-/// The streams behind the buckets of a lattice.
+/// What it takes to read a stream.
+fn reading(stream: &str) -> [String; 5] {
+    [
+        format!("$JS.API.STREAM.INFO.{stream}"),
+        format!("$JS.API.STREAM.MSG.GET.{stream}"),
+        format!("$JS.API.CONSUMER.CREATE.{stream}"),
+        format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
+        format!("$JS.API.CONSUMER.DELETE.{stream}.*"),
+    ]
+}
+
+/// The streams behind the buckets of a lattice that every member reads.
 fn streams(lattice: &LatticeId) -> [String; 4] {
     let buckets = subject::buckets(lattice);
     [

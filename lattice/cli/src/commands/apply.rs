@@ -1,0 +1,210 @@
+//! `lattice apply`
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use clap::Args;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use lattice_control::{AppAt, InventoryReply, Revised, Upload};
+use lattice_core::{
+    AppName, Application,
+    application::{Cause, VerifiedRevision},
+};
+
+use super::diff::between;
+use crate::{
+    app::App,
+    applications::{self, Awaited, Follower},
+    failure::{Exit, Failure},
+    manifests::{Declared, ManifestArgs},
+    output::{Narrator, note, write_stdout},
+    session::Session,
+    views,
+};
+
+/// Components that are sent at a time.
+const UPLOADS: usize = 4;
+
+/// Makes what manifests declare the state that the lattice is to be in
+#[derive(Args, Debug)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    manifests: ManifestArgs,
+    /// Returns when everything is ready, or says what is stuck and why
+    #[arg(long)]
+    wait: bool,
+    /// Shows what would change, and changes nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Only if this revision is in force; 0 if the application must not be there yet
+    #[arg(long, value_name = "NUMBER")]
+    if_revision: Option<u64>,
+}
+
+impl Apply {
+    pub(crate) async fn run(self, app: &App) -> Result<()> {
+        let declared = self.manifests.load()?;
+        let session = Session::connect_verifying(app.context()?).await?;
+        let stored: BTreeMap<AppName, AppAt> = session
+            .client
+            .apps()
+            .await?
+            .into_iter()
+            .map(|at| (at.name.clone(), at))
+            .collect();
+        let inventories = session.client.inventories().await?;
+        for declared in &declared {
+            self.check_revision(&declared.application.name, &stored)?;
+            check_conflicts(&declared.application, &stored, &inventories)?;
+        }
+        if self.dry_run {
+            return dry_run(&declared, &stored);
+        }
+        let mut narrator = Narrator::new();
+        let mut revised = Vec::new();
+        for declared in declared {
+            let name = declared.application.name.clone();
+            upload(&session, &declared, &mut narrator).await?;
+            narrator.step(format!("{name}: signing and storing"));
+            revised.push(self.store(&session, declared.application, stored.get(&name)).await?);
+        }
+        if self.wait {
+            for revised in &revised {
+                let revision = &revised.revision;
+                let mut follower = Follower::new(&session);
+                let name = &revision.application.name;
+                follower
+                    .wait(name, revision.number, Awaited::Ready, app.timeout, &mut narrator)
+                    .await?;
+            }
+        }
+        drop(narrator);
+        for revised in &revised {
+            app.print(&views::app_revised(
+                revised,
+                if self.wait { "ready" } else { "applied" },
+            )?)?;
+        }
+        if !self.wait && revised.iter().any(|revised| revised.changed) {
+            note("the controller sees to the rest: `lattice app status NAME`, or apply with --wait");
+        }
+        Ok(())
+    }
+
+    async fn store(&self, session: &Session, next: Application, before: Option<&AppAt>) -> Result<Revised> {
+        let signer = applications::signer(session)?;
+        Ok(session.client.revise(next, Cause::Applied, before, &signer).await?)
+    }
+
+    fn check_revision(&self, name: &AppName, stored: &BTreeMap<AppName, AppAt>) -> Result<()> {
+        let Some(wanted) = self.if_revision else { return Ok(()) };
+        let live = stored.get(name).and_then(|at| at.revision.as_ref().ok());
+        let live = live.filter(|verified| !verified.revision.is_deletion());
+        let number = live.map_or(0, |verified| verified.revision.number);
+        if number == wanted {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Conflict,
+            format!("`{name}` is at revision {number}, not {wanted}; nothing was done"),
+        )
+        .help(format!(
+            "`lattice app history {name}` shows what happened; `lattice diff` what would change"
+        ))
+        .into())
+    }
+}
+
+fn dry_run(declared: &[Declared], stored: &BTreeMap<AppName, AppAt>) -> Result<()> {
+    for Declared { application, .. } in declared {
+        let current = stored.get(&application.name).and_then(|at| at.revision.as_ref().ok());
+        let current = current.filter(|verified| !verified.revision.is_deletion());
+        let diff = between(current.map(|verified| &verified.revision.application), application)?;
+        match diff.is_empty() {
+            true => note(format_args!("app/{} would not change", application.name)),
+            false => write_stdout(&diff)?,
+        }
+    }
+    note("nothing was done: this was a dry run");
+    Ok(())
+}
+
+/// Sends the components that the lattice does not have.
+async fn upload(session: &Session, declared: &Declared, narrator: &mut Narrator) -> Result<()> {
+    let count = declared.components.len();
+    narrator.step(format!("{}: {count} components", declared.application.name));
+    let sending = declared
+        .components
+        .values()
+        .map(|bytes| session.client.store_artifact(bytes.clone()));
+    let sent: Vec<_> = stream::iter(sending).buffer_unordered(UPLOADS).try_collect().await?;
+    let new = sent.iter().filter(|(_, upload)| *upload == Upload::Stored).count();
+    if new > 0 {
+        narrator.step(format!("{}: {new} components sent", declared.application.name));
+    }
+    Ok(())
+}
+
+/// Refuses to take away what is somebody else's.
+fn check_conflicts(
+    next: &Application,
+    stored: &BTreeMap<AppName, AppAt>,
+    inventories: &[InventoryReply],
+) -> Result<()> {
+    let others: Vec<&VerifiedRevision> = stored
+        .values()
+        .filter(|at| at.name != next.name)
+        .filter_map(|at| at.revision.as_ref().ok())
+        .collect();
+    let mut conflicts = Vec::new();
+    for actor in &next.actors {
+        let name = &actor.spec.name;
+        for other in others.iter().map(|other| &other.revision.application) {
+            if other.actor(name).is_some() {
+                conflicts.push(format!("actor `{name}` belongs to the application `{}`", other.name));
+            }
+        }
+        for inventory in inventories {
+            let by_hand = inventory
+                .actors
+                .iter()
+                .any(|actor| actor.name() == name && actor.spec.app.is_none());
+            if by_hand {
+                let host = &inventory.summary.name;
+                conflicts.push(format!(
+                    "actor `{name}` runs on {host}, started by hand: `lattice stop actor {name}`"
+                ));
+            }
+        }
+    }
+    for provider in &next.providers {
+        let name = &provider.spec.name;
+        for other in others.iter().map(|other| &other.revision.application) {
+            if other.provider(name).is_some_and(|theirs| theirs != provider) {
+                conflicts.push(format!(
+                    "provider `{name}` is declared otherwise by the application `{}`: declare it alike to share it",
+                    other.name
+                ));
+            }
+        }
+        for inventory in inventories {
+            let running = inventory.providers.iter().find(|running| running.spec.name == *name);
+            if running.is_some_and(|running| !running.spec.managed) {
+                let host = &inventory.summary.name;
+                conflicts.push(format!(
+                    "provider `{name}` runs on {host}, started by hand: `lattice stop provider {name}`"
+                ));
+            }
+        }
+    }
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Conflict,
+        format!("`{}` cannot be applied; nothing was done", next.name),
+    )
+    .because(conflicts.join("\n       "))
+    .help("give what is yours another name, or take the other away first")
+    .into())
+}

@@ -1,0 +1,231 @@
+//! From manifest files to applications: read, look at each component once, check one against the other. Asks no lattice.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use clap::Args;
+use lattice_control::ImportClass;
+use lattice_core::{ActorName, Application, Digest, VersionedInterface};
+use lattice_manifest::{Image, ImageAliases, Manifest, Mistake, Mistakes, Options, Part, Severity, Source, World};
+
+use crate::{
+    actor_spec::read_component,
+    commands::inspect::guess,
+    component,
+    failure::Failure,
+    output::{note, warn},
+};
+
+/// What to read, and how.
+#[derive(Args, Debug)]
+pub(crate) struct ManifestArgs {
+    /// A manifest, ours or wadm's, YAML or JSON; `-` for standard input; may be repeated
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    files: Vec<String>,
+    /// A file that maps images to local component files, for images that are not files: `image: path` lines
+    #[arg(long, value_name = "FILE")]
+    image_aliases: Option<PathBuf>,
+    /// Puts environment variables in the place of `${NAME}`
+    #[arg(long)]
+    env: bool,
+    /// Accepts images without a version
+    #[arg(long)]
+    allow_latest: bool,
+}
+
+/// An application as a file declares it, checked against its components.
+pub(crate) struct Declared {
+    /// What it means.
+    pub(crate) application: Application,
+    /// The components it needs, each once.
+    pub(crate) components: BTreeMap<Digest, Bytes>,
+}
+
+impl ManifestArgs {
+    /// Reads and checks everything. Warnings are told on the way.
+    ///
+    /// # Errors
+    /// Tells every mistake of every file.
+    pub(crate) fn load(&self) -> Result<Vec<Declared>> {
+        if self.files.is_empty() {
+            return Err(Failure::usage("no manifest was named")
+                .help("name one with -f FILE, or `-f -` for standard input")
+                .into());
+        }
+        let options = Options {
+            environment: self.env.then(|| std::env::vars().collect()),
+            aliases: self.aliases()?,
+            allow_latest: self.allow_latest,
+        };
+        let mut shelf = Shelf::default();
+        let (mut declared, mut mistakes) = (Vec::new(), 0);
+        for file in &self.files {
+            let source = read_source(file)?;
+            match lattice_manifest::read(&source, &options) {
+                Err(wrong) => mistakes += tell(&wrong),
+                Ok(manifests) => {
+                    for manifest in manifests {
+                        match shelf.check(&manifest) {
+                            Ok(good) => declared.push(good),
+                            Err(wrong) => mistakes += tell(&wrong),
+                        }
+                    }
+                }
+            }
+        }
+        match mistakes {
+            0 => Ok(declared),
+            1 => Err(Failure::failed("1 mistake, told above; nothing was done").into()),
+            some => Err(Failure::failed(format!("{some} mistakes, told above; nothing was done")).into()),
+        }
+    }
+
+    fn aliases(&self) -> Result<ImageAliases> {
+        let Some(path) = &self.image_aliases else {
+            return Ok(ImageAliases::default());
+        };
+        let source = read_source(&path.to_string_lossy())?;
+        ImageAliases::read(&source).map_err(|wrong| {
+            tell(&wrong);
+            Failure::failed(format!("{} is no file of image aliases", path.display())).into()
+        })
+    }
+}
+
+fn read_source(file: &str) -> Result<Source> {
+    if file == "-" {
+        let text = std::io::read_to_string(std::io::stdin()).context("standard input is not text")?;
+        return Ok(Source {
+            name: "-".to_owned(),
+            text,
+            folder: PathBuf::from("."),
+        });
+    }
+    let path = Path::new(file);
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            anyhow::Error::from(Failure::not_found(format!("there is no file {}", path.display())))
+        }
+        _ => anyhow::Error::from(error).context(format!("cannot read {}", path.display())),
+    })?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Ok(Source {
+        name: file.to_owned(),
+        text,
+        folder: folder.unwrap_or(Path::new(".")).to_owned(),
+    })
+}
+
+/// Prints mistakes as they are, and says how many of them are errors.
+fn tell(mistakes: &Mistakes) -> usize {
+    for mistake in mistakes {
+        tell_one(mistake);
+    }
+    mistakes
+        .iter()
+        .filter(|mistake| mistake.severity == Severity::Error)
+        .count()
+}
+
+fn tell_one(mistake: &Mistake) {
+    match mistake.severity {
+        Severity::Error => note(mistake),
+        Severity::Warning => warn(mistake.to_string().replacen(" warning:", "", 1)),
+    }
+}
+
+/// Components that were read, by where they came from.
+#[derive(Default)]
+struct Shelf(BTreeMap<PathBuf, Result<Read, String>>);
+
+#[derive(Clone)]
+struct Read {
+    digest: Digest,
+    bytes: Bytes,
+    world: World,
+}
+
+impl Shelf {
+    /// Checks a manifest against its components.
+    fn check(&mut self, manifest: &Manifest) -> Result<Declared, Mistakes> {
+        for warning in manifest.warnings() {
+            tell_one(warning);
+        }
+        let (mut components, mut digests, mut worlds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut mistakes = Vec::new();
+        for (actor, image) in manifest.images() {
+            match self.get(image) {
+                Ok(read) => {
+                    components.insert(read.digest, read.bytes);
+                    digests.insert(actor.clone(), read.digest);
+                    worlds.insert(actor.clone(), read.world);
+                }
+                Err((why, help)) => mistakes.push(manifest.mistake(&Part::Image(actor.clone()), why, help)),
+            }
+        }
+        mistakes.extend(manifest.check_worlds(&worlds));
+        let (errors, warnings): (Vec<_>, Vec<_>) = mistakes
+            .into_iter()
+            .partition(|mistake| mistake.severity == Severity::Error);
+        warnings.iter().for_each(tell_one);
+        if !errors.is_empty() {
+            return Err(Mistakes::new(errors));
+        }
+        let missing = |error: lattice_manifest::MissingDigest| {
+            let part = Part::Image(error.0.clone());
+            Mistakes::new(vec![manifest.mistake(&part, error.to_string(), None)])
+        };
+        let application = manifest.to_application(&digests).map_err(missing)?;
+        Ok(Declared {
+            application,
+            components,
+        })
+    }
+
+    fn get(&mut self, image: &Image) -> Result<Read, (String, Option<String>)> {
+        let path = match image {
+            Image::File(path) => path,
+            Image::Reference(reference) => {
+                let help = "map it to a component's file: --image-aliases FILE, with a line `IMAGE: PATH`".to_owned();
+                return Err((
+                    format!("`{reference}` is in a registry, and those are not read yet"),
+                    Some(help),
+                ));
+            }
+        };
+        let read = self.0.entry(path.clone()).or_insert_with(|| read(path));
+        read.clone().map_err(|why| (why, None))
+    }
+}
+
+fn read(path: &Path) -> Result<Read, String> {
+    let told = |error: anyhow::Error| {
+        let failure = crate::failure::describe(&error);
+        failure
+            .why
+            .map_or(failure.what.clone(), |why| format!("{}: {why}", failure.what))
+    };
+    let read = read_component(&path.to_string_lossy()).map_err(told)?;
+    let component = component::read(&read.bytes).map_err(told)?;
+    // An interface of types alone gives nothing and needs nobody.
+    let imports = component.imports.iter().filter(|item| !item.functions.is_empty());
+    let linked = imports.filter(|item| guess(&item.name) != ImportClass::Host);
+    let interface = |item: &component::Item| item.name.parse::<VersionedInterface>().ok();
+    Ok(Read {
+        digest: Digest::of(&read.bytes),
+        bytes: read.bytes.into(),
+        world: World {
+            imports: linked.filter_map(interface).collect(),
+            exports: component.exports.iter().filter_map(interface).collect(),
+        },
+    })
+}
+
+/// The actors of an application, for a person: `web (3), cart`.
+pub(crate) fn actors(application: &Application) -> Vec<&ActorName> {
+    application.actors.iter().map(|actor| &actor.spec.name).collect()
+}

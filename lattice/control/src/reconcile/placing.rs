@@ -1,0 +1,220 @@
+//! Where replicas shall be: exact by largest remainder, weights and room honoured, and no more moves than needed.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use lattice_core::{
+    ActorName, HostId, Labels, Party,
+    application::{Placement, Scale, Share},
+    presence::Scheduling,
+};
+
+use super::{Memory, Observed, ObservedHost};
+use crate::spread::{Part, share_out};
+
+/// Where replicas shall be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// How many on which host; hosts with none are absent.
+    pub(crate) hosts: BTreeMap<HostId, u32>,
+    /// How many in all, found a place or not.
+    pub(crate) total: u32,
+    /// Why some have no place.
+    pub(crate) homeless: Vec<String>,
+}
+
+/// Places one after the other, and remembers what each host has got.
+pub(crate) struct Placer<'a> {
+    observed: &'a Observed,
+    memory: &'a Memory,
+    now: Instant,
+    /// What has been placed on each host so far.
+    placed: BTreeMap<&'a HostId, u32>,
+    /// Replicas of which nobody decides here: they take room, and stay.
+    by_hand: BTreeMap<&'a HostId, u32>,
+    /// Which actors have been placed where.
+    actors: BTreeMap<&'a HostId, Vec<(ActorName, Vec<ActorName>)>>,
+}
+
+impl<'a> Placer<'a> {
+    pub(crate) fn new(observed: &'a Observed, memory: &'a Memory, now: Instant) -> Self {
+        let by_hand = observed.hosts.iter().map(|(id, host)| {
+            let unmanaged = host.actors.values().filter(|actor| actor.app.is_none());
+            (id, unmanaged.map(|actor| actor.replicas).sum())
+        });
+        Self {
+            observed,
+            memory,
+            now,
+            placed: BTreeMap::new(),
+            by_hand: by_hand.collect(),
+            actors: BTreeMap::new(),
+        }
+    }
+
+    /// Decides where an actor or provider shall run that asks of every host the labels `require`.
+    pub(crate) fn place(&mut self, party: &Party, require: &Labels, placement: &Placement) -> Wanted {
+        let spread = shares(placement);
+        let mut wanted = match placement.scale {
+            Scale::PerHost(count) => self.on_each(party, require, placement, &spread, count),
+            Scale::Replicas(count) => self.over_all(party, require, placement, &spread, count),
+        };
+        self.honour_moves(party, require, placement, &mut wanted);
+        wanted.hosts.retain(|_, count| *count > 0);
+        if let Party::Actor(name) = party {
+            for (id, count) in &wanted.hosts {
+                if let Some((id, _)) = self.observed.hosts.get_key_value(id) {
+                    *self.placed.entry(id).or_default() += count;
+                    let apart = (name.clone(), placement.apart_from.clone());
+                    self.actors.entry(id).or_default().push(apart);
+                }
+            }
+        }
+        wanted
+    }
+
+    fn on_each(&self, party: &Party, require: &Labels, placement: &Placement, spread: &[Share], count: u32) -> Wanted {
+        let mut wanted = Wanted::default();
+        for (id, host) in &self.observed.hosts {
+            let matches = host.labels.matches(require) && spread.iter().any(|share| host.labels.matches(&share.labels));
+            if !matches || !host.keeps() {
+                continue;
+            }
+            let count = placement.per_host_max.unwrap_or(count).min(count);
+            let room = self.room(id, host, party, placement);
+            wanted.hosts.insert(id.clone(), count.min(room));
+            wanted.total += count.min(room);
+        }
+        wanted
+    }
+
+    fn over_all(&self, party: &Party, require: &Labels, placement: &Placement, spread: &[Share], count: u32) -> Wanted {
+        let mut wanted = Wanted {
+            total: count,
+            ..Wanted::default()
+        };
+        let weights: Vec<Part> = spread
+            .iter()
+            .map(|share| Part {
+                weight: share.weight,
+                room: u32::MAX,
+                current: 0,
+                busy: 0,
+            })
+            .collect();
+        for (share, count) in spread.iter().zip(share_out(count, &weights)) {
+            let matching: Vec<(&HostId, &ObservedHost)> = self
+                .observed
+                .hosts
+                .iter()
+                .filter(|(_, host)| host.keeps() && host.labels.matches(require) && host.labels.matches(&share.labels))
+                .collect();
+            let parts: Vec<Part> = matching
+                .iter()
+                .map(|(id, host)| {
+                    let before = wanted.hosts.get(*id).copied().unwrap_or(0);
+                    Part {
+                        weight: 1,
+                        room: self.room(id, host, party, placement).saturating_sub(before),
+                        current: self.current(id, host, party).saturating_sub(before),
+                        busy: self.busy(id, host, party),
+                    }
+                })
+                .collect();
+            let counts = share_out(count, &parts);
+            let placed: u32 = counts.iter().sum();
+            for ((id, _), count) in matching.iter().zip(counts) {
+                *wanted.hosts.entry((*id).clone()).or_default() += count;
+            }
+            if placed < count {
+                wanted
+                    .homeless
+                    .push(self.why_homeless(count - placed, count, matching.len(), require, share));
+            }
+        }
+        wanted
+    }
+
+    /// What runs there now, or is on its way there.
+    fn current(&self, id: &HostId, host: &ObservedHost, party: &Party) -> u32 {
+        let seen = match party {
+            Party::Actor(name) => host.actors.get(name).map_or(0, |actor| actor.replicas),
+            Party::Provider(name) => u32::from(host.providers.contains_key(name)),
+        };
+        self.memory.expected(id, party).unwrap_or(seen)
+    }
+
+    /// How many replicas of it may be there.
+    fn room(&self, id: &HostId, host: &ObservedHost, party: &Party, placement: &Placement) -> u32 {
+        let current = self.current(id, host, party);
+        if host.scheduling == Scheduling::Cordoned || self.memory.trusted_from(id, self.now).is_some() {
+            return current;
+        }
+        let mut room = placement.per_host_max.unwrap_or(u32::MAX);
+        if let Party::Actor(name) = party {
+            let clashes = |(other, apart): &(ActorName, Vec<ActorName>)| {
+                placement.apart_from.contains(other) || apart.contains(name)
+            };
+            if self.actors.get(id).is_some_and(|others| others.iter().any(clashes)) {
+                return 0;
+            }
+            let taken = self.placed.get(id).copied().unwrap_or(0) + self.by_hand.get(id).copied().unwrap_or(0);
+            room = room.min(host.replicas_max.unwrap_or(u32::MAX).saturating_sub(taken));
+        }
+        room
+    }
+
+    /// What else runs there, or has been placed there: the more of the two, so that a pass over many starts spreads them.
+    fn busy(&self, id: &HostId, host: &ObservedHost, party: &Party) -> u32 {
+        match party {
+            Party::Actor(_) => host.replicas().max(self.placed.get(id).copied().unwrap_or(0)),
+            Party::Provider(_) => u32::try_from(host.providers.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// What an operator has moved by hand runs where it was moved to, while that host will have it.
+    fn honour_moves(&self, party: &Party, require: &Labels, placement: &Placement, wanted: &mut Wanted) {
+        let before = wanted.hosts.clone();
+        for (from, to) in &placement.moved {
+            let takes = |(id, host): (&HostId, &ObservedHost)| {
+                let open = host.scheduling == Scheduling::Open || self.current(id, host, party) > 0;
+                host.keeps() && open && host.labels.matches(require)
+            };
+            let Some(count) = before.get(from).copied().filter(|count| *count > 0) else {
+                continue;
+            };
+            if self.observed.hosts.get_key_value(to).is_some_and(takes) {
+                *wanted.hosts.entry(from.clone()).or_default() -= count;
+                *wanted.hosts.entry(to.clone()).or_default() += count;
+            }
+        }
+    }
+
+    fn why_homeless(&self, homeless: u32, of: u32, matching: usize, require: &Labels, share: &Share) -> String {
+        let mut labels = require.clone();
+        for (key, value) in share.labels.iter() {
+            // Both were checked when they were read.
+            let _ = labels.insert(key, value);
+        }
+        let share = share
+            .name
+            .as_ref()
+            .map_or_else(String::new, |name| format!(" of the share `{name}`"));
+        let why = match (matching, self.observed.hosts.len()) {
+            (0, all) if labels.is_empty() => format!("none of {all} hosts takes work"),
+            (0, all) => format!("none of {all} hosts has the labels {labels} and takes work"),
+            (some, _) => format!("the {some} that match have no room for more"),
+        };
+        format!("{homeless} of {of} replicas{share} have no host: {why}")
+    }
+}
+
+fn shares(placement: &Placement) -> Vec<Share> {
+    if !placement.spread.is_empty() {
+        return placement.spread.clone();
+    }
+    vec![Share {
+        name: None,
+        labels: Labels::default(),
+        weight: Share::DEFAULT_WEIGHT,
+    }]
+}

@@ -1,0 +1,162 @@
+//! Actors.
+
+use lattice_core::application::{DesiredActor, Failure, Placement, Probe, UpdateStrategy};
+use lattice_core::{ActorSpec, Limits, Reuse};
+
+use super::Declared;
+use super::form::{ActorForm, ActorPlacementForm, DaemonForm, LimitsForm, OnFailure, ReuseForm, UpdateForm};
+use super::placement::{config, positive, scale, shares};
+use crate::draft::Draft;
+use crate::image::Image;
+use crate::nearest::nearest;
+use crate::read::{At, Reader, labels};
+use crate::source::Options;
+
+/// Adds an actor to the draft, with what is right of it.
+pub(super) fn add(form: &ActorForm, declared: &Declared, options: &Options, draft: &mut Draft, reader: &mut Reader) {
+    let per_host = form.daemon.as_ref().and_then(|daemon| per_host(daemon, reader));
+    let placement_form = form.placement.as_ref().map(|at| &at.value);
+    let placement = Placement {
+        scale: scale(
+            form.replicas.as_ref(),
+            per_host.map(|count| (count.value, count.span)),
+            reader,
+        ),
+        ..placement_form.map_or_else(Placement::default, |form| placement(form, declared, reader))
+    };
+    let required = labels(placement_form.and_then(|form| form.require.as_ref()), reader);
+    let limits = form
+        .limits
+        .as_ref()
+        .map_or_else(Limits::default, |at| limits(&at.value, reader));
+    let reuse = form.reuse.as_ref().map_or_else(Reuse::default, |at| reuse(at, reader));
+    let update = form
+        .update
+        .as_ref()
+        .map_or_else(UpdateStrategy::default, |at| update(&at.value, reader));
+    let image = form.image.0.as_ref().and_then(|at| {
+        let value = Image::read(&at.value, at.span, options, reader)?;
+        Some(At { value, span: at.span })
+    });
+    let Some(name) = &form.name.0 else {
+        return;
+    };
+    let typed = form.image.get().cloned().unwrap_or_default();
+    let secrets = form.secrets.iter().flat_map(|at| &at.value.0);
+    let spec = ActorSpec {
+        config: config(form.config.as_ref()),
+        limits,
+        reuse,
+        placement: required,
+        secrets: secrets
+            .map(|(key, secret)| (key.value.clone(), secret.value.clone()))
+            .collect(),
+        ..ActorSpec::new(name.value.clone(), Draft::no_digest(), typed)
+    };
+    let actor = DesiredActor {
+        spec,
+        placement,
+        update,
+    };
+    draft.add_actor(name.span, actor, image, reader);
+}
+
+/// How many run on each host, if they do.
+fn per_host(daemon: &At<DaemonForm>, reader: &mut Reader) -> Option<At<u32>> {
+    let value = match &daemon.value {
+        DaemonForm::Flag(false) => return None,
+        DaemonForm::Flag(true) => 1,
+        DaemonForm::PerHost(form) => positive(form.per_host.0.as_ref(), "the number on each host", reader)?,
+    };
+    Some(At {
+        value,
+        span: daemon.span,
+    })
+}
+
+fn placement(form: &ActorPlacementForm, declared: &Declared, reader: &mut Reader) -> Placement {
+    let apart = form.anti_affinity.as_ref().map(|at| &at.value);
+    let apart_from = apart.and_then(|apart| apart.apart_from.as_ref());
+    for other in apart_from.into_iter().flat_map(|at| &at.value) {
+        if declared.actors.contains(&other.value) {
+            continue;
+        }
+        // It may be an actor of another application, unless it is nearly one of this.
+        if let Some(near) = nearest(other.value.as_str(), declared.actors.iter().map(AsRef::as_ref)) {
+            let message = format!("no actor `{}` is declared here", other.value);
+            reader.warn_with(other.span, message, format!("did you mean `{near}`?"));
+        }
+    }
+    Placement {
+        spread: shares(form.spread.as_ref(), reader),
+        per_host_max: apart.and_then(|apart| apart.per_host.as_ref()).map(|at| at.value),
+        apart_from: apart_from
+            .into_iter()
+            .flat_map(|at| &at.value)
+            .map(|at| at.value.clone())
+            .collect(),
+        ..Placement::default()
+    }
+}
+
+fn limits(form: &LimitsForm, reader: &mut Reader) -> Limits {
+    let default = Limits::default();
+    Limits {
+        memory_bytes: form.memory.as_ref().map_or(default.memory_bytes, |at| at.value.0),
+        deadline_ms: form
+            .deadline
+            .as_ref()
+            .map_or(default.deadline_ms, |at| at.value.millis()),
+        concurrency: positive(form.concurrency.as_ref(), "concurrency", reader).unwrap_or(default.concurrency),
+        queue: form.queue.as_ref().map(|at| at.value).or(default.queue),
+        body_bytes_max: form.body.as_ref().map_or(default.body_bytes_max, |at| at.value.0),
+    }
+}
+
+fn reuse(form: &At<ReuseForm>, reader: &mut Reader) -> Reuse {
+    const WHAT: &str = "the number of invocations";
+    match &form.value {
+        ReuseForm::Fresh => Reuse::Fresh,
+        ReuseForm::Invocations(count) => {
+            let count = At {
+                value: *count,
+                span: form.span,
+            };
+            positive(Some(&count), WHAT, reader).map_or(Reuse::Fresh, Reuse::Invocations)
+        }
+        ReuseForm::Numbers(form) => {
+            let max_invocations = positive(form.invocations.0.as_ref(), WHAT, reader).unwrap_or(1);
+            match positive(form.in_flight.as_ref(), WHAT, reader) {
+                None => Reuse::Invocations(max_invocations),
+                Some(max_in_flight) => Reuse::Concurrent {
+                    max_in_flight,
+                    max_invocations,
+                },
+            }
+        }
+    }
+}
+
+fn update(form: &UpdateForm, reader: &mut Reader) -> UpdateStrategy {
+    let default = UpdateStrategy::default();
+    let probe = form.probe.as_ref().and_then(|at| at.value.http.0.as_ref());
+    if let Some(path) = probe.filter(|path| !path.value.starts_with('/')) {
+        reader.error(path.span, "a path begins with `/`");
+    }
+    UpdateStrategy {
+        max_unavailable: form
+            .max_unavailable
+            .as_ref()
+            .map_or(default.max_unavailable, |at| at.value),
+        ready_within_ms: form
+            .ready_within
+            .as_ref()
+            .map_or(default.ready_within_ms, |at| at.value.millis()),
+        drain_ms: form.drain.as_ref().map_or(default.drain_ms, |at| at.value.millis()),
+        probe: probe.map(|path| Probe::Http(path.value.clone())),
+        on_failure: match form.on_failure.as_ref().map(|at| at.value) {
+            None | Some(OnFailure::RollBack) => Failure::RollBack,
+            Some(OnFailure::Halt) => Failure::Halt,
+        },
+    }
+}
