@@ -35,7 +35,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start three hosts on this machine, drive traffic through actors on them, and show what happened
+    /// Deploy an application on four hosts, update it, kill and drain hosts under load, and show what happened
     Demo(demo::Args),
     /// Run every test; sets up and builds what they need first
     Test(test::Args),

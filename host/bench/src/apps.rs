@@ -57,7 +57,7 @@ impl Fleet {
             // As in earnest: what rest costs depends on it.
             let options = HostOptions {
                 heartbeat: Duration::from_secs(2),
-                lost_after: Duration::from_secs(6),
+                lost_after: Duration::from_secs(5),
                 ..HostOptions::named(&format!("h{index}")).leading()
             };
             fleet.hosts.push(fleet.lattice.host_with(options).await);

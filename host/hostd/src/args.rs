@@ -120,7 +120,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "LATTICE_HEARTBEAT", value_name = "DURATION")]
     pub(crate) heartbeat: Option<String>,
 
-    /// After how long without a word another member counts as lost [default: 6s].
+    /// After how long without a word another member counts as lost [default: 5s].
     #[arg(long, env = "LATTICE_LOST_AFTER", value_name = "DURATION")]
     pub(crate) lost_after: Option<String>,
 

@@ -18,8 +18,8 @@ use crate::args::Settings;
 const DEFAULT_LATTICE: &str = "default";
 /// Often enough that a dead host is missed within seconds, seldom enough that a thousand hosts are no load.
 const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(2);
-/// Three heartbeats: one lost message is not a lost host.
-const DEFAULT_LOST_AFTER: Duration = Duration::from_secs(6);
+/// Two heartbeats and a half: one lost message is not a lost host, and a lost host is noticed within six seconds.
+const DEFAULT_LOST_AFTER: Duration = Duration::from_secs(5);
 /// As long as the default deadline of an invocation.
 const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 

@@ -82,6 +82,7 @@ impl Color {
 pub(crate) enum Command {
     Up(commands::up::Up),
     Down(commands::down::Down),
+    Dev(commands::dev::Dev),
     Get(commands::get::Get),
     Describe(commands::describe::Describe),
     Start(commands::start::Start),
@@ -109,7 +110,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether the command ends gracefully by itself on Ctrl-C.
     pub(crate) fn handles_interrupts(&self) -> bool {
-        matches!(self, Self::Up(_) | Self::Get(_))
+        matches!(self, Self::Up(_) | Self::Dev(_) | Self::Get(_))
     }
 
     /// Carries the command out.
@@ -117,6 +118,7 @@ impl Command {
         match self {
             Self::Up(command) => command.run(app).await,
             Self::Down(command) => command.run(app).await,
+            Self::Dev(command) => command.run(app).await,
             Self::Get(command) => command.run(app).await,
             Self::Describe(command) => command.run(app).await,
             Self::Start(command) => command.run(app).await,
@@ -173,6 +175,9 @@ mod tests {
             "up",
             "up --detached --name cloud --label zone=eu --host edge:zone=garage --nats-port 4222",
             "down --grace 5s",
+            "dev",
+            "dev app --build make --component out.wasm --name hello --address 127.0.0.1:0 --config a=b --ignore out --keep",
+            "dev --manifest shop.yaml",
             "get hosts",
             "get actor hello -o json -w",
             "get links -o wide",
@@ -250,6 +255,8 @@ mod tests {
             "key enroll edge --key SNOPE",
             "up --host Edge",
             "up --host edge:zone",
+            "dev --manifest shop.yaml --name hello",
+            "dev --address localhost",
             "get hosts -o xml",
             "get hosts --timeout 5",
         ] {

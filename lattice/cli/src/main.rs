@@ -11,6 +11,7 @@ mod bundle;
 mod commands;
 mod component;
 mod context;
+mod dev;
 mod doctor;
 mod enrolment;
 mod failure;

@@ -46,6 +46,16 @@ pub(crate) struct Declared {
 }
 
 impl ManifestArgs {
+    /// Reads one file, and nothing of the environment.
+    pub(crate) fn of(file: &Path) -> Self {
+        Self {
+            files: vec![file.to_string_lossy().into_owned()],
+            image_aliases: None,
+            env: false,
+            allow_latest: false,
+        }
+    }
+
     /// Reads and checks everything. Warnings are told on the way.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ use nkeys::KeyPair;
 
 /// Often enough that a lost member is noticed within seconds, seldom enough that a thousand members are a few hundred messages a second.
 pub const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(2);
-/// Three heartbeats: one may be lost and one late.
-pub const DEFAULT_LOST_AFTER: Duration = Duration::from_secs(6);
+/// Two heartbeats and a half: one may be lost.
+pub const DEFAULT_LOST_AFTER: Duration = Duration::from_secs(5);
 
 /// Who joins which lattice, and how it behaves there.
 pub struct MemberConfig {

@@ -22,6 +22,8 @@ const ROLL_CALL_QUIET: Duration = Duration::from_millis(100);
 const ROLL_CALL_ROUND_TRIPS: u32 = 4;
 /// However far the others are, joining does not take longer than this. Late answers still count.
 const ROLL_CALL_MAX: Duration = Duration::from_secs(2);
+/// How often to look who has been silent for too long: so much later than it could a loss is noticed.
+const LOOK_FOR_LOST: Duration = Duration::from_millis(250);
 /// Members whose wrong heartbeats were reported, so that each is reported once. When full, all are forgotten.
 const REPORTED_MAX: usize = 1024;
 
@@ -99,14 +101,16 @@ impl Announcer {
         let mut ticks = tokio::time::interval(heartbeat);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         ticks.tick().await;
+        let mut looks = tokio::time::interval(LOOK_FOR_LOST);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
                     if self.bus.is_connected() {
                         self.announce(|_| ()).await;
                     }
-                    self.react(self.directory.sweep());
                 }
+                _ = looks.tick() => self.react(self.directory.sweep()),
                 changed = states.changed() => {
                     let state = *states.borrow_and_update();
                     if changed.is_err() || state == ConnectionState::Closed {

@@ -41,13 +41,13 @@ pub(super) struct Tally {
 }
 
 impl Load {
-    /// Starts `workers` threads; each sends the request again and again over one kept-alive connection.
-    pub(super) fn start(request: &Request, workers: usize) -> Self {
+    /// Starts `workers` threads; each sends the requests in turn, again and again, over one kept-alive connection.
+    pub(super) fn start(requests: &[Request], workers: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let workers = (0..workers)
             .map(|_| {
-                let (stop, request) = (stop.clone(), request.clone());
-                std::thread::spawn(move || work(&request, &stop))
+                let (stop, requests) = (stop.clone(), requests.to_vec());
+                std::thread::spawn(move || work(&requests, &stop))
             })
             .collect();
         Self { stop, workers }
@@ -116,10 +116,13 @@ pub(super) fn fetch(url: &str) -> Result<String> {
     Request::Get(url.to_owned()).send(&agent())
 }
 
-fn work(request: &Request, stop: &AtomicBool) -> Tally {
+fn work(requests: &[Request], stop: &AtomicBool) -> Tally {
     let agent = agent();
     let mut tally = Tally::default();
-    while !stop.load(Ordering::Relaxed) {
+    for request in requests.iter().cycle() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
         tally.send(&agent, request);
         std::thread::sleep(PACE);
     }

@@ -15,26 +15,52 @@ pub(super) struct Report {
 pub(super) struct Section {
     name: String,
     tally: Tally,
-    /// Where the actor ran before and after, for a step that changes it.
-    places: Option<(String, String)>,
+    /// How long what happened under the load took.
+    took: Option<Duration>,
+    /// What came of it.
+    outcome: String,
+    blame: Blame,
+}
+
+/// What requests that failed in a step say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blame {
+    /// Something is wrong.
+    Ours,
+    /// A host was killed while it served them.
+    Killed,
 }
 
 impl Section {
-    /// A step that leaves everything where it is.
-    pub(super) fn quiet(name: &str, tally: Tally) -> Self {
+    /// A step of which only the requests count.
+    pub(super) fn new(name: &str, tally: Tally) -> Self {
         Self {
             name: name.to_owned(),
             tally,
-            places: None,
+            took: None,
+            outcome: String::new(),
+            blame: Blame::Ours,
         }
     }
 
-    /// A step that changes where an actor runs.
-    pub(super) fn moving(name: &str, tally: Tally, before: String, after: String) -> Self {
+    /// How long what happened under the load took.
+    pub(super) fn took(self, took: Duration) -> Self {
         Self {
-            name: name.to_owned(),
-            tally,
-            places: Some((before, after)),
+            took: Some(took),
+            ..self
+        }
+    }
+
+    /// What came of it, in a few words.
+    pub(super) fn outcome(self, outcome: String) -> Self {
+        Self { outcome, ..self }
+    }
+
+    /// A few requests may fail here: a host was killed while it served them.
+    pub(super) fn with_a_kill(self) -> Self {
+        Self {
+            blame: Blame::Killed,
+            ..self
         }
     }
 }
@@ -45,9 +71,14 @@ impl Report {
         self.sections.push(section);
     }
 
-    /// Requests that failed, over all steps.
+    /// Requests that failed and should not have, over all steps.
     pub(super) fn failed(&self) -> usize {
-        self.sections.iter().map(|section| section.tally.failed).sum()
+        self.count(Blame::Ours)
+    }
+
+    fn count(&self, blame: Blame) -> usize {
+        let sections = self.sections.iter().filter(|section| section.blame == blame);
+        sections.map(|section| section.tally.failed).sum()
     }
 }
 
@@ -55,27 +86,29 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<20} {:>8} {:>6} {:>9} {:>9}  where it ran",
-            "step", "requests", "failed", "p50", "p99"
+            "{:<20} {:>8} {:>6} {:>7} {:>9} {:>9}  what came of it",
+            "step", "requests", "failed", "seconds", "p50", "p99"
         )?;
-        for Section { name, tally, places } in &self.sections {
-            let places = places
-                .as_ref()
-                .map_or(String::new(), |(before, after)| format!("{before}  →  {after}"));
+        for section in &self.sections {
+            let Section { name, tally, .. } = section;
+            let took = section
+                .took
+                .map_or_else(String::new, |took| format!("{:.1}", took.as_secs_f64()));
             let (p50, p99) = (millis(tally.percentile(0.5)), millis(tally.percentile(0.99)));
-            writeln!(
-                f,
-                "{name:<20} {:>8} {:>6} {p50:>9} {p99:>9}  {places}",
-                tally.sent, tally.failed
-            )?;
+            let line = format!(
+                "{name:<20} {:>8} {:>6} {took:>7} {p50:>9} {p99:>9}  {}",
+                tally.sent, tally.failed, section.outcome
+            );
+            writeln!(f, "{}", line.trim_end())?;
         }
         let sent: usize = self.sections.iter().map(|section| section.tally.sent).sum();
-        writeln!(f, "{:<20} {sent:>8} {:>6}", "all", self.failed())?;
-        for failure in self
-            .sections
-            .iter()
-            .filter_map(|section| section.tally.first_failure.as_ref())
-        {
+        let (failed, killed) = (self.failed(), self.count(Blame::Killed));
+        writeln!(f, "{:<20} {sent:>8} {:>6}", "all", failed + killed)?;
+        if killed > 0 {
+            writeln!(f, "{killed} requests were lost with the host that was killed")?;
+        }
+        let wrong = self.sections.iter().filter(|section| section.blame == Blame::Ours);
+        for failure in wrong.filter_map(|section| section.tally.first_failure.as_ref()) {
             writeln!(f, "failed: {failure}")?;
         }
         Ok(())
@@ -87,4 +120,26 @@ fn millis(latency: Option<Duration>) -> String {
         || "-".to_owned(),
         |latency| format!("{:.1} ms", latency.as_secs_f64() * 1000.0),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::load::Request;
+
+    #[test]
+    fn what_a_killed_host_took_along_is_counted_apart() {
+        let failing = |count| Tally::of(&Request::Get("http://127.0.0.1:1/".into()), count);
+        let mut report = Report::default();
+        report.add(Section::new("kill", failing(2)).with_a_kill());
+        assert_eq!(report.failed(), 0);
+        assert!(!report.to_string().contains("failed: "));
+        report.add(Section::new("drain", failing(1)));
+        assert_eq!(report.failed(), 1);
+        let text = report.to_string();
+        assert!(
+            text.contains("2 requests were lost") && text.contains("failed: http://127.0.0.1:1/"),
+            "{text}"
+        );
+    }
 }

@@ -1,26 +1,39 @@
 //! What the demonstration does, step by step.
 
 use super::Stage;
+use super::field::{self, Field};
 use super::load::{self, Load, Request, Tally};
 use super::report::{Report, Section};
+use super::shop::{self, Shop};
 use crate::lattice::Lattice;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many requests each of the quiet steps sends.
 const REQUESTS: usize = 200;
 /// How many threads send requests during the loud ones.
 const WORKERS: usize = 4;
 /// How long load runs before and after something happens under it.
-const LOAD: Duration = Duration::from_secs(2);
+const LOAD: Duration = Duration::from_secs(1);
+/// How long the counter counts.
+const COUNTING: Duration = Duration::from_secs(2);
+/// How many requests a killed host may take along: one of each thread is in flight, and one more may be sent before NATS has noticed.
+const LOST_MAX: usize = 2 * WORKERS;
+/// How long it may take until what a host ran is ready elsewhere.
+const HEALED_WITHIN: Duration = Duration::from_secs(60);
+/// Between two looks at how far that is.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// Pages by which requests reach every actor.
+const PAGES: [&str; 3] = ["hello", "count/visits", "ada"];
 
 /// Plays all steps on a lattice that keeps its files in `home`.
-pub(super) fn play(stage: &Stage, home: &Path, keep: bool) -> Result<Report> {
+pub(super) fn play(mut stage: Stage, home: &Path, keep: bool) -> Result<Report> {
+    let address = format!("127.0.0.1:{}", free_port()?);
+    // The manifests ask for it.
+    stage.environment.push(("SHOP_ADDRESS", address.clone().into()));
     let mut lattice = Lattice::new(&stage.programs, &stage.environment, home);
-    let port = free_port()?;
-    let site = format!("http://127.0.0.1:{port}");
     let mut report = Report::default();
 
     say("starting nats-server and three hosts: cloud, edge, pi");
@@ -28,160 +41,280 @@ pub(super) fn play(stage: &Stage, home: &Path, keep: bool) -> Result<Report> {
         "--name",
         "cloud",
         "--label",
-        "site=cloud",
+        "zone=cloud",
         "--host",
-        "edge:site=edge",
+        "edge:zone=edge,power=mains",
         "--host",
-        "pi:site=pi",
+        "pi:zone=edge,power=mains",
     ])?;
-    deploy(&lattice, stage, port)?;
+    let shop = Shop {
+        lattice: &lattice,
+        manifests: &stage.manifests,
+        site: format!("http://{address}"),
+    };
+    say("enrolling a fourth, field, and starting it outside of them");
+    let field = Field::start(&lattice, &stage, home)?;
 
-    say("hello: HTTP into an actor on the same host");
-    report.add(Section::quiet(
-        "hello",
-        Tally::of(&Request::Get(format!("{site}/hello")), REQUESTS),
-    ));
-
-    say("counter: HTTP into an actor on another host, which counts in a JetStream bucket");
-    let before = count(&site)?;
-    let counting = Load::start(&Request::Post(format!("{site}/count/visits")), 1);
-    std::thread::sleep(LOAD);
-    let tally = counting.finish()?;
-    let answered = tally.sent - tally.failed;
-    let counted = count(&site)? - before;
-    ensure!(
-        counted == answered as u64,
-        "{answered} requests were answered and {counted} were counted"
-    );
-    report.add(Section::quiet("counter", tally));
-
-    say("ping → pong: one actor calls another, on another host");
-    let text = load::fetch(&format!("{site}/ada"))?;
-    ensure!(text.contains("well played, ada"), "ping answered {text:?}");
-    report.add(Section::quiet(
-        "ping → pong",
-        Tally::of(&Request::Get(format!("{site}/ada")), REQUESTS),
-    ));
-
-    say("scaling hello from 1 to 6 replicas over the hosts, under load");
-    report.add(under_load(
-        &lattice,
-        &site,
-        "scale hello to 6",
-        "hello",
-        &["scale", "hello", "6"],
-    )?);
-
-    say("moving pong from pi to edge, while ping calls it");
-    report.add(under_load(
-        &lattice,
-        &site,
-        "move pong",
-        "ada",
-        &["move", "pong", "--from", "pi", "--to", "edge"],
-    )?);
+    deploy(&shop)?;
+    report.add(hello(&shop)?);
+    report.add(counter(&shop)?);
+    report.add(ping_pong(&shop)?);
+    report.add(update(&shop)?);
+    let (killed, healed) = kill(&shop, field)?;
+    report.add(killed);
+    report.add(healed);
+    report.add(drain(&shop)?);
+    report.add(scale(&shop)?);
+    report.add(relocate(&shop)?);
+    report.add(mistake(&shop)?);
+    report.add(roll_back(&shop)?);
 
     if keep {
-        say_what_to_try(&site, home, &stage.programs);
+        say_what_to_try(&shop.site, home, &stage);
         lattice.leave_running();
     } else {
+        delete(&shop)?;
         say("taking everything down");
         lattice.down()?;
     }
     Ok(report)
 }
 
-/// Starts providers and actors, and links them.
-fn deploy(lattice: &Lattice, stage: &Stage, port: u16) -> Result<()> {
-    say("starting providers: HTTP on cloud, key-value on edge");
-    let address = format!("address=127.0.0.1:{port}");
-    lattice.run(&[
-        "start",
-        "provider",
-        "http",
-        "http-server",
-        "--host",
-        "cloud",
-        "--config",
-        &address,
-    ])?;
-    lattice.run(&["start", "provider", "kv", "keyvalue-nats", "--host", "edge"])?;
-
-    say("signing links: who may use what");
-    for (actor, path) in [("hello", "path=/hello"), ("counter", "path=/count"), ("ping", "path=/")] {
-        let target = format!("actor/{actor}");
-        lattice.run(&[
-            "link",
-            "put",
-            "provider/http",
-            "wasi:http",
-            &target,
-            "--config",
-            path,
-            "--label",
-            actor,
-        ])?;
-    }
-    lattice.run(&[
-        "link",
-        "put",
-        "actor/counter",
-        "wasi:keyvalue",
-        "provider/kv",
-        "--config",
-        "bucket=demo",
-    ])?;
-    lattice.run(&["link", "put", "actor/ping", "example:ping-pong/pong", "actor/pong"])?;
-
-    say("starting actors: hello and ping on cloud, counter on edge, pong on pi");
-    for (actor, component, host) in [
-        ("hello", "hello-http", "cloud"),
-        ("counter", "counter", "edge"),
-        ("ping", "ping", "cloud"),
-        ("pong", "pong", "pi"),
-    ] {
-        let image = stage.components.join(format!("{component}.wasm"));
-        let image = image.to_str().context("the components' path is not Unicode")?;
-        lattice.run(&["start", "actor", actor, image, "--host", host])?;
+/// Everything the shop is, from one manifest.
+fn deploy(shop: &Shop<'_>) -> Result<()> {
+    say("lattice apply: actors, providers, routes and links from one manifest");
+    let started = Instant::now();
+    shop.apply(shop::FIRST.manifest)?;
+    tell(&format!("ready after {}", seconds(started.elapsed())));
+    for actor in ["hello", "counter", "ping", "pong"] {
+        tell(&format!("{actor:<8} on {}", shop.placement(actor)?));
     }
     Ok(())
 }
 
-/// Runs one command of the user's while requests go to `path`.
-fn under_load(lattice: &Lattice, site: &str, name: &str, path: &str, command: &[&str]) -> Result<Section> {
-    let actor = command[1];
-    let before = placement(lattice, actor)?;
-    let load = Load::start(&Request::Get(format!("{site}/{path}")), WORKERS);
+fn hello(shop: &Shop<'_>) -> Result<Section> {
+    say("hello: HTTP into an actor on other hosts");
+    shop.check_version(shop::FIRST)?;
+    Ok(Section::new("hello", Tally::of(&shop.get("hello"), REQUESTS)))
+}
+
+fn counter(shop: &Shop<'_>) -> Result<Section> {
+    say("counter: an actor that counts in a JetStream bucket, over a key-value provider");
+    let before = shop.count()?;
+    let counting = Load::start(&[Request::Post(format!("{}/count/visits", shop.site))], 1);
+    std::thread::sleep(COUNTING);
+    let tally = counting.finish()?;
+    let answered = tally.sent - tally.failed;
+    let counted = shop.count()? - before;
+    ensure!(
+        counted == answered as u64,
+        "{answered} requests were answered and {counted} were counted"
+    );
+    Ok(Section::new("counter", tally).outcome(format!("{counted} answered and counted")))
+}
+
+fn ping_pong(shop: &Shop<'_>) -> Result<Section> {
+    say("ping → pong: one actor calls another, on another host");
+    let text = load::fetch(&format!("{}/ada", shop.site))?;
+    ensure!(text.contains("well played, ada"), "ping answered {text:?}");
+    Ok(Section::new("ping → pong", Tally::of(&shop.get("ada"), REQUESTS)))
+}
+
+fn update(shop: &Shop<'_>) -> Result<Section> {
+    say("a rolling update: lattice apply of a manifest with another hello, under load");
+    let (section, took) = under_load(shop, "update hello", &["hello"], || shop.apply(shop::SECOND.manifest))?;
+    shop.check_version(shop::SECOND)?;
+    tell(&format!("ready after {}, and hello answers as 1.1.0", seconds(took)));
+    Ok(section.outcome("1.0.0  →  1.1.0".to_owned()))
+}
+
+/// The kill with the requests until all is well again, and the requests after that.
+fn kill(shop: &Shop<'_>, field: Field) -> Result<(Section, Section)> {
+    let on_field: u32 = ["hello", "counter"]
+        .map(|actor| replicas_on(shop, actor, field::NAME))
+        .into_iter()
+        .sum::<Result<u32>>()?;
+    ensure!(on_field > 0, "field runs nothing, so killing it would show nothing");
+    say(&format!("kill -9 of field, which runs {on_field} replicas, under load"));
+    let before = shop.placement("hello")?;
+    let load = Load::start(&[shop.get("hello"), shop.get("count/visits")], WORKERS);
     std::thread::sleep(LOAD);
-    let outcome = lattice.run(command);
+    field.kill()?;
+    let took = wait_until_healed(shop)?;
+    let tally = load.finish()?;
+    let after = shop.placement("hello")?;
+    tell(&format!(
+        "healed after {}; {} of {} requests were lost meanwhile",
+        seconds(took),
+        tally.failed,
+        tally.sent
+    ));
+    ensure!(
+        tally.failed <= LOST_MAX,
+        "{} requests failed when a host was killed, and at most {LOST_MAX} can have been on their way to it: {}",
+        tally.failed,
+        tally.first_failure.as_deref().unwrap_or_default()
+    );
+    let killed = Section::new("kill field", tally)
+        .with_a_kill()
+        .took(took)
+        .outcome(format!("hello {before}  →  {after}"));
+    let load = Load::start(&PAGES.map(|page| shop.get(page)), WORKERS);
+    std::thread::sleep(LOAD);
+    Ok((killed, Section::new("healed", load.finish()?)))
+}
+
+/// Returns how long it took until all replicas are ready on hosts that are there.
+fn wait_until_healed(shop: &Shop<'_>) -> Result<Duration> {
+    let killed = Instant::now();
+    while !shop.progress()?.is_ready_without(field::NAME) {
+        if killed.elapsed() > HEALED_WITHIN {
+            let status = shop.lattice.run(&["app", "status", shop::NAME])?;
+            bail!(
+                "not healed {} after a host was killed:\n{status}",
+                seconds(killed.elapsed())
+            );
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    Ok(killed.elapsed())
+}
+
+fn drain(shop: &Shop<'_>) -> Result<Section> {
+    let progress = shop.progress()?;
+    let host = progress.provider("kv").context("the key-value provider runs nowhere")?;
+    say(&format!(
+        "lattice drain {host}: its actors and its provider go elsewhere, under load"
+    ));
+    let (section, took) = under_load(shop, &format!("drain {host}"), &PAGES, || {
+        shop.lattice.run(&["drain", host])?;
+        Ok(())
+    })?;
+    shop.lattice.run(&["wait", "app/shop"])?;
+    let (left, listed) = (shop.progress()?, shop.lattice.json(&["get", "hosts", host])?);
+    let listed = &listed["items"][0];
+    ensure!(
+        left.is_ready_without(host) && listed["actors"] == 0 && listed["providers"] == 0,
+        "{host} is drained, and has still {listed}"
+    );
+    tell(&format!("empty after {}", seconds(took)));
+    shop.lattice.run(&["uncordon", host])?;
+    shop.lattice.run(&["wait", "app/shop"])?;
+    Ok(section)
+}
+
+fn scale(shop: &Shop<'_>) -> Result<Section> {
+    say("lattice scale hello 6, under load");
+    let before = shop.placement("hello")?;
+    let (section, _) = under_load(shop, "scale hello to 6", &["hello"], || {
+        shop.lattice.run(&["scale", "hello", "6"])?;
+        Ok(())
+    })?;
+    let after = shop.placement("hello")?;
+    let progress = shop.progress()?;
+    let replicas: u32 = progress.hosts("hello").iter().map(|(_, count)| count).sum();
+    ensure!(replicas == 6, "scaled to 6, hello runs on {after}");
+    Ok(section.outcome(format!("{before}  →  {after}")))
+}
+
+fn relocate(shop: &Shop<'_>) -> Result<Section> {
+    let before = shop.progress()?;
+    let (from, _) = before.hosts("pong").first().context("pong runs nowhere")?;
+    let to = if from == "edge" { "pi" } else { "edge" };
+    say(&format!(
+        "lattice move pong --from {from} --to {to}, while ping calls it"
+    ));
+    let (section, _) = under_load(shop, "move pong", &["ada"], || {
+        shop.lattice.run(&["move", "pong", "--from", from, "--to", to])?;
+        Ok(())
+    })?;
+    let after = shop.placement("pong")?;
+    ensure!(after == format!("{to} 1"), "moved to {to}, pong runs on {after}");
+    Ok(section.outcome(format!("{from}  →  {to}")))
+}
+
+/// An update that cannot become ready.
+fn mistake(shop: &Shop<'_>) -> Result<Section> {
+    say("a mistake: a manifest whose hello is the wrong component, under load");
+    let mut told = None;
+    let (section, _) = under_load(shop, "bad update", &PAGES, || {
+        let refused = shop.apply(shop::MISTAKE);
+        told = refused.err().map(|error| error.to_string());
+        Ok(())
+    })?;
+    let told = told.context("an update that answers its probe with 404 was applied")?;
+    ensure!(
+        told.contains("did not become ready") && told.contains("is back in force"),
+        "an update failed otherwise than it should: {told}"
+    );
+    let why = told
+        .lines()
+        .skip_while(|line| !line.trim_start().starts_with("error:"))
+        .take_while(|line| !line.trim_start().starts_with("help:"));
+    why.for_each(|line| tell(line.trim_end()));
+    shop.lattice.run(&["wait", "app/shop"])?;
+    shop.check_version(shop::SECOND)?;
+    let links = shop.lattice.run(&["get", "links"])?;
+    ensure!(
+        !links.lines().any(|line| line.starts_with("actor/hello")),
+        "the link of an update that was taken back is still there:\n{links}"
+    );
+    Ok(section.outcome("taken back".to_owned()))
+}
+
+fn roll_back(shop: &Shop<'_>) -> Result<Section> {
+    say("lattice app rollback shop --to 1, under load");
+    let (section, _) = under_load(shop, "roll back to 1", &PAGES, || {
+        shop.lattice.run(&["app", "rollback", shop::NAME, "--to", "1"])?;
+        Ok(())
+    })?;
+    shop.check_version(shop::FIRST)?;
+    say("lattice app history shop");
+    let history = shop.lattice.run(&["app", "history", shop::NAME])?;
+    for why in ["rolled back to revision 1", "did not become ready", "scaled by hand"] {
+        ensure!(history.contains(why), "the history does not say {why:?}:\n{history}");
+    }
+    history.lines().for_each(|line| tell(line.trim_end()));
+    Ok(section.outcome("1.1.0  →  1.0.0".to_owned()))
+}
+
+fn delete(shop: &Shop<'_>) -> Result<()> {
+    say("lattice app delete shop");
+    let started = Instant::now();
+    shop.lattice.run(&["app", "delete", shop::NAME])?;
+    let took = started.elapsed();
+    for kind in ["actors", "providers", "links"] {
+        let left = shop.names(kind)?;
+        ensure!(left.is_empty(), "the shop is deleted, and left {}", left.join(", "));
+    }
+    tell(&format!("no actor, provider or link is left after {}", seconds(took)));
+    Ok(())
+}
+
+/// Does something while requests go to these pages, and says how long it took.
+fn under_load(
+    shop: &Shop<'_>,
+    name: &str,
+    pages: &[&str],
+    act: impl FnOnce() -> Result<()>,
+) -> Result<(Section, Duration)> {
+    let pages: Vec<Request> = pages.iter().map(|page| shop.get(page)).collect();
+    let load = Load::start(&pages, WORKERS);
+    std::thread::sleep(LOAD);
+    let started = Instant::now();
+    let outcome = act();
+    let took = started.elapsed();
     std::thread::sleep(LOAD);
     let tally = load.finish()?;
     outcome?;
-    Ok(Section::moving(name, tally, before, placement(lattice, actor)?))
+    Ok((Section::new(name, tally).took(took), took))
 }
 
-/// Where an actor's replicas are, such as `cloud 2, edge 1`.
-fn placement(lattice: &Lattice, actor: &str) -> Result<String> {
-    let listing = lattice.json(&["get", "actors", actor])?;
-    let actors = listing["items"]
-        .as_array()
-        .context("`lattice get actors` printed no items")?;
-    let hosts = actors.iter().filter_map(|actor| actor["hosts"].as_array()).flatten();
-    let mut places: Vec<String> = hosts
-        .map(|host| format!("{} {}", host["host"].as_str().unwrap_or("?"), host["replicas"]))
-        .collect();
-    places.sort();
-    Ok(places.join(", "))
-}
-
-/// What the counter stands at.
-fn count(site: &str) -> Result<u64> {
-    let text = load::fetch(&format!("{site}/count/visits"))?;
-    let answer: serde_json::Value =
-        serde_json::from_str(&text).with_context(|| format!("the counter answered {text:?}"))?;
-    answer["value"]
-        .as_u64()
-        .with_context(|| format!("the counter answered {text:?}"))
+/// How many replicas of an actor a host has.
+fn replicas_on(shop: &Shop<'_>, actor: &str, host: &str) -> Result<u32> {
+    let progress = shop.progress()?;
+    let there = progress.hosts(actor).iter().find(|(name, _)| name == host);
+    Ok(there.map_or(0, |(_, count)| *count))
 }
 
 /// A port that was free a moment ago. The HTTP provider says so if somebody else was quicker.
@@ -189,16 +322,26 @@ fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}
+
 fn say(what: &str) {
     println!("• {what}");
 }
 
-fn say_what_to_try(site: &str, home: &Path, programs: &Path) {
-    let (home, programs) = (home.display(), programs.display());
+fn tell(what: &str) {
+    println!("    {what}");
+}
+
+fn say_what_to_try(site: &str, home: &Path, stage: &Stage) {
+    let (home, programs, manifests) = (home.display(), stage.programs.display(), stage.manifests.display());
+    let address = site.trim_start_matches("http://");
     println!(
-        "\nStill up. In another terminal:\n\n  export LATTICE_HOME={home} PATH={programs}:$PATH\n  curl {site}/hello\n  \
-         curl -X POST {site}/count/visits\n  lattice get hosts\n  lattice get actors -o wide\n  lattice get links -o wide\n  \
-         lattice move pong --from edge --to cloud\n  curl {site}/ada\n  lattice link del actor/ping example:ping-pong/pong\n  \
-         lattice down\n"
+        "\nStill up. In another terminal:\n\n  export LATTICE_HOME={home} PATH={programs}:$PATH SHOP_ADDRESS={address}\n  \
+         curl {site}/hello\n  curl -X POST {site}/count/visits\n  curl {site}/ada\n  lattice get hosts\n  \
+         lattice app status shop\n  lattice diff -f {manifests}/{next} --env\n  lattice apply -f {manifests}/{next} --env --wait\n  \
+         lattice drain pi\n  lattice uncordon pi\n  lattice get links -o wide\n  lattice app delete shop\n  lattice down\n",
+        next = shop::SECOND.manifest
     );
 }

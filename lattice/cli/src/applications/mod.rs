@@ -1,5 +1,6 @@
 //! What the commands about applications share: who signs, what is there, how far it is.
 
+mod conflicts;
 mod follow;
 mod intent;
 
@@ -10,6 +11,7 @@ use lattice_core::{
     application::{Cause, VerifiedRevision},
 };
 
+pub(crate) use conflicts::check_free;
 pub(crate) use follow::{Awaited, Follower};
 pub(crate) use intent::{Managed, managed};
 

@@ -5,16 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use lattice_control::{AppAt, InventoryReply, Revised, Upload};
-use lattice_core::{
-    AppName, Application,
-    application::{Cause, VerifiedRevision},
-};
+use lattice_control::{AppAt, Revised, Upload};
+use lattice_core::{AppName, Application, application::Cause};
 
 use super::diff::between;
 use crate::{
     app::App,
-    applications::{self, Awaited, Follower},
+    applications::{self, Awaited, Follower, check_free},
     failure::{Exit, Failure},
     manifests::{Declared, ManifestArgs},
     output::{Narrator, note, write_stdout},
@@ -52,10 +49,9 @@ impl Apply {
             .into_iter()
             .map(|at| (at.name.clone(), at))
             .collect();
-        let inventories = session.client.inventories().await?;
         for declared in &declared {
             self.check_revision(&declared.application.name, &stored)?;
-            check_conflicts(&declared.application, &stored, &inventories)?;
+            check_free(&session, &declared.application).await?;
         }
         if self.dry_run {
             return dry_run(&declared, &stored);
@@ -143,68 +139,4 @@ async fn upload(session: &Session, declared: &Declared, narrator: &mut Narrator)
         narrator.step(format!("{}: {new} components sent", declared.application.name));
     }
     Ok(())
-}
-
-/// Refuses to take away what is somebody else's.
-fn check_conflicts(
-    next: &Application,
-    stored: &BTreeMap<AppName, AppAt>,
-    inventories: &[InventoryReply],
-) -> Result<()> {
-    let others: Vec<&VerifiedRevision> = stored
-        .values()
-        .filter(|at| at.name != next.name)
-        .filter_map(|at| at.revision.as_ref().ok())
-        .collect();
-    let mut conflicts = Vec::new();
-    for actor in &next.actors {
-        let name = &actor.spec.name;
-        for other in others.iter().map(|other| &other.revision.application) {
-            if other.actor(name).is_some() {
-                conflicts.push(format!("actor `{name}` belongs to the application `{}`", other.name));
-            }
-        }
-        for inventory in inventories {
-            let by_hand = inventory
-                .actors
-                .iter()
-                .any(|actor| actor.name() == name && actor.spec.app.is_none());
-            if by_hand {
-                let host = &inventory.summary.name;
-                conflicts.push(format!(
-                    "actor `{name}` runs on {host}, started by hand: `lattice stop actor {name}`"
-                ));
-            }
-        }
-    }
-    for provider in &next.providers {
-        let name = &provider.spec.name;
-        for other in others.iter().map(|other| &other.revision.application) {
-            if other.provider(name).is_some_and(|theirs| theirs != provider) {
-                conflicts.push(format!(
-                    "provider `{name}` is declared otherwise by the application `{}`: declare it alike to share it",
-                    other.name
-                ));
-            }
-        }
-        for inventory in inventories {
-            let running = inventory.providers.iter().find(|running| running.spec.name == *name);
-            if running.is_some_and(|running| !running.spec.managed) {
-                let host = &inventory.summary.name;
-                conflicts.push(format!(
-                    "provider `{name}` runs on {host}, started by hand: `lattice stop provider {name}`"
-                ));
-            }
-        }
-    }
-    if conflicts.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Exit::Conflict,
-        format!("`{}` cannot be applied; nothing was done", next.name),
-    )
-    .because(conflicts.join("\n       "))
-    .help("give what is yours another name, or take the other away first")
-    .into())
 }

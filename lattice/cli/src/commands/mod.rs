@@ -7,6 +7,7 @@ pub(crate) mod completion;
 pub(crate) mod context;
 pub(crate) mod cordon;
 pub(crate) mod describe;
+pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod down;

@@ -2,6 +2,7 @@
 
 mod actors;
 mod apps;
+mod dev;
 mod fixture;
 mod keys;
 mod links;
