@@ -225,19 +225,23 @@ fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Resu
         engine,
         replicas_max: config.replicas_max,
         secrets: config.secrets.clone(),
-        controller: config.controller_seed.as_deref().map(controller).transpose()?,
+        controller: config
+            .controller_seed
+            .as_deref()
+            .map(|seed| controller(seed, &config.data_dir))
+            .transpose()?,
     })
 }
 
 /// Reads the key with which this host's controller leads.
-fn controller(path: &Path) -> anyhow::Result<ControllerSettings> {
+fn controller(path: &Path, data_dir: &Path) -> anyhow::Result<ControllerSettings> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the controller's key {shown}"))?;
     // Its text is a secret: an error must not repeat it.
     let key = KeyPair::from_seed(text.trim())
         .map_err(|_| anyhow::anyhow!("{shown} holds no nkey seed: it should be one line that begins with SA"))?;
     let signer = CommandSigner::new(key).with_context(|| format!("{shown} is no controller's key"))?;
-    Ok(ControllerSettings::new(signer))
+    Ok(ControllerSettings::new(signer, data_dir.join("controller")))
 }
 
 /// Says exactly what to type, where the operator's key is.

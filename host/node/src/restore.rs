@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lattice_control::{ActorStart, ProgressSink, ProviderStart};
+use lattice_control::{ActorStart, ControlError, ProgressSink, ProviderStart};
 use lattice_core::presence::Scheduling;
 use tracing::{info, warn};
 
 use crate::actors::Occasion;
 use crate::shared::Shared;
 
-/// Tries for each thing. What does not start by then, the controller sees to.
-const TRIES: u32 = 3;
-const BETWEEN_TRIES: Duration = Duration::from_secs(2);
+/// The pauses between two rounds: the first, and the longest. On an edge that is cut off nobody else will try.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Starts what applications had this host run, with what is on its own disk. Whatever it has been told meanwhile counts more.
+/// Starts what applications had this host run, with what is on its own disk, until all of it runs or is not to run any more. Whatever
+/// this host has been told meanwhile counts more.
 pub(crate) async fn restore(shared: Arc<Shared>) {
     let kept = shared.orders.kept();
     if kept.scheduling == Scheduling::Evacuating || (kept.actors.is_empty() && kept.providers.is_empty()) {
@@ -25,38 +26,46 @@ pub(crate) async fn restore(shared: Arc<Shared>) {
         providers = kept.providers.len(),
         "running again what ran before"
     );
-    for spec in kept.providers.into_values() {
-        let name = spec.name.clone();
-        let start = || async {
-            let request = ProviderStart { spec: spec.clone() };
-            shared.start_provider(request, &ProgressSink::ignored()).await.map(drop)
-        };
-        if let Err(error) = insist(start).await {
-            warn!(provider = %name, %error, "not running again");
+    let stopping = shared.tasks.stopping();
+    let mut pause = FIRST_PAUSE;
+    while !round(&shared).await && !shared.is_draining() {
+        if stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
         }
-    }
-    for actor in kept.actors.into_values() {
-        let name = actor.spec.name.clone();
-        let start = || async {
-            let request = ActorStart::new(actor.spec.clone(), actor.replicas);
-            shared
-                .start_actor(request, Occasion::Restart, &ProgressSink::ignored())
-                .await
-                .map(drop)
-        };
-        if let Err(error) = insist(start).await {
-            warn!(actor = %name, %error, "not running again");
-        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-async fn insist<E, F: Future<Output = Result<(), E>>>(mut start: impl FnMut() -> F) -> Result<(), E> {
-    let mut tries = 1;
-    loop {
-        match start().await {
-            Err(_) if tries < TRIES => tries += 1,
-            outcome => return outcome,
+/// Tries everything that is kept and does not run; says whether all of it does now.
+async fn round(shared: &Arc<Shared>) -> bool {
+    // Asked anew each time: what was stopped since is not to run again.
+    let kept = shared.orders.kept();
+    let (mut failed, unheard) = (0, ProgressSink::ignored());
+    for spec in kept.providers.into_values() {
+        if shared.providers.get(&spec.name).is_none() {
+            let name = spec.name.clone();
+            let started = shared.start_provider(ProviderStart { spec }, &unheard);
+            failed += tell(&format!("provider/{name}"), started.await);
         }
-        tokio::time::sleep(BETWEEN_TRIES).await;
+    }
+    for actor in kept.actors.into_values() {
+        if shared.actors.get(&actor.spec.name).is_none() {
+            let name = actor.spec.name.clone();
+            let start = ActorStart::new(actor.spec, actor.replicas);
+            let started = shared.start_actor(start, Occasion::Restart, &unheard);
+            failed += tell(&format!("actor/{name}"), started.await);
+        }
+    }
+    failed == 0
+}
+
+/// One if it failed.
+fn tell<T>(what: &str, outcome: Result<T, ControlError>) -> u32 {
+    match outcome {
+        Ok(_) => 0,
+        Err(error) => {
+            warn!(what, %error, "not running again yet");
+            1
+        }
     }
 }

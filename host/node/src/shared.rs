@@ -146,10 +146,11 @@ impl Shared {
 
     async fn drain_once(&self, grace: Duration) -> usize {
         let until = Instant::now() + grace;
+        // While it leads, it sees to that itself; then another shall lead at once.
+        self.evacuate(until - grace / 2).await;
         if let Some(controller) = self.controller.get() {
             controller.stop().await;
         }
-        self.evacuate(until - grace / 2).await;
         self.draining.store(true, Ordering::Release);
         info!(grace = ?grace, in_flight = self.actors.in_flight(), "draining");
         self.events.tell(names::HOST_DRAINING, None, serde_json::Value::Null);
@@ -196,17 +197,19 @@ impl Shared {
     /// Waits for what applications run here to go on elsewhere, as long as there is an elsewhere and it gets less, until `until`.
     async fn evacuate(&self, until: Instant) {
         let managed = || {
-            self.actors
+            let actors = self.actors.all().into_iter().filter(|actor| actor.spec.app.is_some());
+            let providers = self
+                .providers
                 .all()
-                .iter()
-                .filter(|actor| actor.spec.app.is_some())
-                .count()
+                .into_iter()
+                .filter(|provider| provider.spec.managed);
+            actors.count() + providers.count()
         };
         let mut left = managed();
         if left == 0 || !self.is_there_an_elsewhere() {
             return;
         }
-        info!(actors = left, "waiting for other hosts to take over");
+        info!(left, "waiting for other hosts to take over");
         self.evacuating.store(true, Ordering::Release);
         self.tell_others().await;
         let mut patience = Instant::now() + EVACUATION_PATIENCE;
@@ -219,7 +222,7 @@ impl Shared {
             left = now;
         }
         if left > 0 {
-            warn!(actors = left, "nobody has taken over what is left");
+            warn!(left, "nobody has taken over what is left");
         }
     }
 

@@ -74,8 +74,8 @@ async fn until_interrupted(work: impl Future<Output = anyhow::Result<()>>) -> an
             // The work has been dropped by now, and its commands with it.
             lattice_control::withdrawals_sent().await;
             Err(Failure::interrupted()
-                .because("what hosts had not finished was withdrawn; what they had done stays")
-                .help("`lattice get actors` shows how far it came")
+                .because("what hosts had not finished was withdrawn; what they had done stays, and what was stored goes on")
+                .help("`lattice get actors` and `lattice app list` show how far it came")
                 .into())
         }
     }

@@ -1,7 +1,8 @@
 //! From manifest files to applications: read, look at each component once, check one against the other. Asks no lattice.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -9,7 +10,7 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use clap::Args;
 use lattice_control::ImportClass;
-use lattice_core::{ActorName, Application, Digest, VersionedInterface};
+use lattice_core::{ActorName, AppName, Application, Digest, VersionedInterface};
 use lattice_manifest::{Image, ImageAliases, Manifest, Mistake, Mistakes, Options, Part, Severity, Source, World};
 
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
     failure::Failure,
     output::{note, warn},
 };
+
+/// The longest manifest that is read.
+const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 
 /// What to read, and how.
 #[derive(Args, Debug)]
@@ -71,7 +75,7 @@ impl ManifestArgs {
             aliases: self.aliases()?,
             allow_latest: self.allow_latest,
         };
-        let mut shelf = Shelf::default();
+        let (mut shelf, mut names) = (Shelf::default(), Names::default());
         let (mut declared, mut mistakes) = (Vec::new(), 0);
         for file in &self.files {
             let source = read_source(file)?;
@@ -79,6 +83,7 @@ impl ManifestArgs {
                 Err(wrong) => mistakes += tell(&wrong),
                 Ok(manifests) => {
                     for manifest in manifests {
+                        mistakes += tell(&names.take(&manifest));
                         match shelf.check(&manifest) {
                             Ok(good) => declared.push(good),
                             Err(wrong) => mistakes += tell(&wrong),
@@ -108,7 +113,7 @@ impl ManifestArgs {
 
 fn read_source(file: &str) -> Result<Source> {
     if file == "-" {
-        let text = std::io::read_to_string(std::io::stdin()).context("standard input is not text")?;
+        let text = read_text(std::io::stdin(), file)?;
         return Ok(Source {
             name: "-".to_owned(),
             text,
@@ -116,18 +121,34 @@ fn read_source(file: &str) -> Result<Source> {
         });
     }
     let path = Path::new(file);
-    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+    let opened = std::fs::File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             anyhow::Error::from(Failure::not_found(format!("there is no file {}", path.display())))
         }
         _ => anyhow::Error::from(error).context(format!("cannot read {}", path.display())),
     })?;
+    let text = read_text(opened, file)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     Ok(Source {
         name: file.to_owned(),
         text,
         folder: folder.unwrap_or(Path::new(".")).to_owned(),
     })
+}
+
+/// Reads a text that is no longer than manifests may be.
+fn read_text(from: impl std::io::Read, name: &str) -> Result<String> {
+    let mut bytes = Vec::new();
+    from.take(MANIFEST_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {name}"))?;
+    let wrong = |why: &str| Failure::failed(format!("{name} is no manifest")).because(why);
+    if bytes.len() as u64 > MANIFEST_BYTES_MAX {
+        return Err(wrong("it is longer than 1 MiB")
+            .help("split it: an application may have a file of its own")
+            .into());
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("it is not text").help("a manifest is YAML or JSON").into())
 }
 
 /// Prints mistakes as they are, and says how many of them are errors.
@@ -145,6 +166,36 @@ fn tell_one(mistake: &Mistake) {
     match mistake.severity {
         Severity::Error => note(mistake),
         Severity::Warning => warn(mistake.to_string().replacen(" warning:", "", 1)),
+    }
+}
+
+/// Names that files of one command have taken.
+#[derive(Default)]
+struct Names {
+    apps: BTreeSet<AppName>,
+    actors: BTreeMap<ActorName, AppName>,
+}
+
+impl Names {
+    /// Takes the names of a manifest; what is taken already is a mistake.
+    fn take(&mut self, manifest: &Manifest) -> Mistakes {
+        let mut mistakes = Vec::new();
+        let app = manifest.name();
+        if !self.apps.insert(app.clone()) {
+            let message = format!("the application `{app}` is declared twice");
+            mistakes.push(manifest.mistake(&Part::Application, message, None));
+        }
+        for (actor, _) in manifest.images() {
+            if let Some(other) = self
+                .actors
+                .insert(actor.clone(), app.clone())
+                .filter(|other| other != app)
+            {
+                let message = format!("the actor `{actor}` belongs to the application `{other}`");
+                mistakes.push(manifest.mistake(&Part::Actor(actor.clone()), message, None));
+            }
+        }
+        Mistakes::new(mistakes)
     }
 }
 
@@ -233,9 +284,4 @@ fn read(path: &Path) -> Result<Read, String> {
             exports: component.exports.iter().filter_map(interface).collect(),
         },
     })
-}
-
-/// The actors of an application, for a person: `web (3), cart`.
-pub(crate) fn actors(application: &Application) -> Vec<&ActorName> {
-    application.actors.iter().map(|actor| &actor.spec.name).collect()
 }

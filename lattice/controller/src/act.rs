@@ -9,12 +9,15 @@ use std::{
 use lattice_control::{
     ActorScale, ActorStart, ActorStop, CommandSigner, ControlClient, ControlError, ErrorKind, MemberSummary,
     ProviderStart, ProviderStop, PutApp,
-    reconcile::{Action, Outcome},
+    reconcile::{Action, KnownLink, Outcome},
 };
-use lattice_core::{HostId, MemberId, UnixSeconds, application::Revision};
+use lattice_core::{HostId, LinkId, MemberId, UnixSeconds, application::Revision};
 use lattice_mesh::Member;
 use tokio::sync::{Mutex, Semaphore, mpsc};
-use tokio_util::task::TaskTracker;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tracing::{debug, info, warn};
 
 use crate::apps::Apps;
@@ -25,16 +28,22 @@ const AT_A_TIME: usize = 16;
 /// How long a command that has nothing to wait for may take.
 const PROMPT: Duration = Duration::from_secs(15);
 
+/// How long a link that was stored may take to come back and be judged.
+const LINK_JUDGED_WITHIN: Duration = Duration::from_secs(3);
+
 /// Carries actions out, each in a task of its own.
 pub(crate) struct Acting {
     shared: Arc<Shared>,
     tasks: TaskTracker,
+    _over: DropGuard,
 }
 
 struct Shared {
     client: ControlClient,
     member: Arc<Member>,
     signer: CommandSigner,
+    /// Cancelled when the term is over: what was not begun by then is for the next leader to decide.
+    over: CancellationToken,
     places: Mutex<BTreeMap<HostId, Arc<Semaphore>>>,
 }
 
@@ -46,15 +55,18 @@ struct WayBack {
 
 impl Acting {
     pub(crate) fn new(client: ControlClient, member: Arc<Member>, signer: CommandSigner, tasks: TaskTracker) -> Self {
+        let over = CancellationToken::new();
         let shared = Shared {
             client,
             member,
             signer,
+            over: over.clone(),
             places: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
             tasks,
+            _over: over.drop_guard(),
         }
     }
 
@@ -85,10 +97,48 @@ impl Acting {
     }
 }
 
+impl Acting {
+    /// Puts back into the bucket what somebody took out of it, or put an older token in the place of. Members remember better; those who
+    /// join later cannot.
+    pub(crate) fn repair_links(&self, apps: &Apps) {
+        let known: Vec<KnownLink> = apps
+            .desired()
+            .apps
+            .values()
+            .flat_map(|app| app.links.iter().chain(&app.unlinks))
+            .cloned()
+            .collect();
+        if known.is_empty() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        self.tasks.spawn(async move {
+            let Ok(stored) = shared.client.stored_links().await else {
+                return;
+            };
+            let stored: BTreeMap<LinkId, u64> = stored
+                .iter()
+                .filter_map(|stored| KnownLink::read(std::str::from_utf8(&stored.token).ok()?))
+                .map(|link| (link.id, link.generation))
+                .collect();
+            // Only what this member has believed: the rest is on its way, or refused.
+            let links = shared.member.links();
+            let believed = |link: &&KnownLink| links.generation(&link.id) == Some(link.generation);
+            let gone = |link: &&KnownLink| stored.get(&link.id).is_none_or(|there| *there < link.generation);
+            for link in known.iter().filter(believed).filter(gone) {
+                warn!(link = %link.id, generation = link.generation, "put back into the bucket");
+                if let Err(error) = shared.client.advance_link(&link.id, link.generation, &link.token).await {
+                    warn!(link = %link.id, %error, "not put back");
+                }
+            }
+        });
+    }
+}
+
 impl Shared {
     async fn carry_out(&self, action: &Action, back: Option<WayBack>) -> Outcome {
         match action {
-            Action::PutLink { id, token, .. } => self.client.store_link_token(id, token).await,
+            Action::PutLink { id, generation, token } => self.put_link(id, *generation, token).await,
             Action::RollBack { app, reason, .. } => {
                 info!(%app, reason, "rolling back");
                 self.roll_back(back).await
@@ -137,11 +187,36 @@ impl Shared {
         }
     }
 
+    /// Puts a link where everybody sees it, and waits until this member has judged it: what it refuses, others will too.
+    async fn put_link(&self, id: &LinkId, generation: u64, token: &str) -> Outcome {
+        let mut changes = self.member.links().changes();
+        self.client.advance_link(id, generation, token).await?;
+        let until = tokio::time::Instant::now() + LINK_JUDGED_WITHIN;
+        loop {
+            let links = self.member.links();
+            if links.generation(id).is_some_and(|seen| seen >= generation) {
+                return Ok(());
+            }
+            if tokio::time::timeout_at(until, changes.recv()).await.is_err() {
+                let refusals = self.member.links().refusals();
+                let refusal = refusals.iter().find(|(key, _)| *key == id.link_key());
+                return Err(match refusal {
+                    Some((_, rejected)) => ControlError::denied(format!("refused: {}", rejected.refusal)),
+                    None => ControlError::new(ErrorKind::Timeout, "it was stored, and has not come back yet"),
+                });
+            }
+        }
+    }
+
     async fn command<C: lattice_control::Command>(&self, host: &HostId, command: &C, within: Duration) -> Outcome {
         let place = self.place(host).await;
         let _place = place.acquire().await;
         let summary = self.summary(host)?;
-        let outcome = self.client.send(&summary, command, within, |_| {}).await;
+        let sending = self.client.send(&summary, command, within, |_| {});
+        // Dropped, a command is withdrawn: what its host has not finished, it abandons.
+        let Some(outcome) = self.over.run_until_cancelled(sending).await else {
+            return Err(ControlError::new(ErrorKind::Conflict, "this controller leads no more"));
+        };
         match outcome {
             Ok(_) => Ok(()),
             // It is not there any more, which is what was asked for.

@@ -24,6 +24,9 @@ const OUTCOMES: usize = 256;
 /// What happens within this time is looked at together.
 const TOGETHER: Duration = Duration::from_millis(10);
 
+/// How often it is looked whether the bucket still has the links that are in force, for those who join.
+const REPAIR_EVERY: Duration = Duration::from_secs(60);
+
 /// Everything is looked at this often although nothing seems to have changed.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 
@@ -69,7 +72,7 @@ impl<'a> Term<'a> {
 
     /// Leads until it cannot; returns why.
     pub(crate) async fn run(self) -> &'static str {
-        let mut apps = match Apps::read(self.member).await {
+        let mut apps = match Apps::read(self.member, &self.settings.folder).await {
             Ok(apps) => apps,
             Err(error) => {
                 info!(%error, "the applications cannot be read");
@@ -86,6 +89,7 @@ impl<'a> Term<'a> {
         // A host that has just come, or whose connection was gone, has not heard from all yet: to it they look lost.
         let mut quiet_until = self.joined_recently();
         let mut next = Instant::now();
+        let mut repair_at = next;
         loop {
             let wake = tokio::select! {
                 event = apps.changed() => Wake::Apps(event),
@@ -100,7 +104,7 @@ impl<'a> Term<'a> {
             let looks = matches!(wake, Wake::Time);
             match wake {
                 Wake::Apps(None) => return "the connection was closed",
-                Wake::Apps(Some(event)) => apps.apply(event, &self.member.trust().current()),
+                Wake::Apps(Some(event)) => apps.apply(event, &self.member.trust().current()).await,
                 Wake::Hosts(Ok(DirectoryChange::Lost(host))) => {
                     if let Some(id) = host.id().as_host() {
                         memory.lost(&id, now);
@@ -122,6 +126,12 @@ impl<'a> Term<'a> {
             if now < quiet_until || !self.member.bus().is_connected() {
                 next = quiet_until.max(now + TOGETHER);
                 continue;
+            }
+            if now >= repair_at {
+                repair_at = now + REPAIR_EVERY;
+                // A revision signed by a clock ahead of ours is good by now.
+                apps.judge(&self.member.trust().current());
+                self.acting.repair_links(&apps);
             }
             let decision = self.look(&apps, &mut memory, now);
             for action in &decision.actions {

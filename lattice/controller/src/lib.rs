@@ -95,12 +95,15 @@ impl Terms {
             match elected {
                 None => return,
                 Some(Ok(lease)) => self.lead(lease).await,
-                Some(Err(error)) => {
-                    tracing::debug!(%error, "cannot stand for leader now");
-                    tokio::time::sleep(BETWEEN_TRIES).await;
-                }
+                Some(Err(error)) => tracing::debug!(%error, "cannot stand for leader now"),
             }
-            if self.stopping.is_cancelled() {
+            // A term that ended by itself is followed by a pause: whatever ended it may still be so.
+            if self
+                .stopping
+                .run_until_cancelled(tokio::time::sleep(BETWEEN_TRIES))
+                .await
+                .is_none()
+            {
                 return;
             }
         }

@@ -1,6 +1,6 @@
 //! How a controller leads.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use lattice_control::CommandSigner;
 
@@ -9,6 +9,8 @@ use lattice_control::CommandSigner;
 pub struct ControllerSettings {
     /// Signs what it tells hosts, and the revisions with which it goes back: an issuer with the role `control`.
     pub signer: CommandSigner,
+    /// Where this host remembers how far applications had come.
+    pub folder: PathBuf,
     /// After how long without renewal another takes over. In a cluster of NATS servers that elects a new leader, whoever leads here may
     /// lose it; nothing is lost by that but a few seconds.
     pub lease: Duration,
@@ -21,9 +23,10 @@ impl ControllerSettings {
     pub const DEFAULT_LEASE: Duration = Duration::from_secs(4);
 
     /// Leads with this key.
-    pub fn new(signer: CommandSigner) -> Self {
+    pub fn new(signer: CommandSigner, folder: PathBuf) -> Self {
         Self {
             signer,
+            folder,
             lease: Self::DEFAULT_LEASE,
             listen: Duration::from_millis(2500),
         }

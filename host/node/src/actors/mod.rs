@@ -65,6 +65,11 @@ impl Actors {
                 placements.push(hosted.placement());
             }
         }
+        for (name, spec) in self.starting.lock().iter() {
+            if placements.iter().all(|placement| placement.name != *name) {
+                placements.push(coming(spec));
+            }
+        }
         placements.sort_by(|a, b| a.name.cmp(&b.name));
         placements
     }
@@ -150,6 +155,19 @@ struct Starting<'a> {
 impl Drop for Starting<'_> {
     fn drop(&mut self) {
         self.actors.starting.lock().remove(&self.name);
+    }
+}
+
+/// What heartbeats say of an actor that is being made ready: here, and not to be called.
+fn coming(spec: &ActorSpec) -> ActorPlacement {
+    ActorPlacement {
+        name: spec.name.clone(),
+        digest: spec.digest,
+        replicas: 0,
+        in_flight: 0,
+        capacity: 0,
+        fingerprint: Some(spec.fingerprint()),
+        app: spec.app.clone(),
     }
 }
 

@@ -96,6 +96,8 @@ impl Shared {
         let hosted = Arc::new(self.build_when_linked(spec, &compiled, replicas).await?);
         if let Some(probe) = &probe {
             progress.step(format!("probing `{}`", hosted.spec.name));
+            // What it calls to answer checks that it is here. It is, with no replicas, from the moment it was shown as starting.
+            self.tell_others().await;
             probe::probe(self, &hosted, probe).await?;
         }
         // From here on it is all or nothing: a withdrawn command must not leave it half told, or the old one half drained.
@@ -162,13 +164,14 @@ impl Shared {
         progress: &ProgressSink,
     ) -> Result<ActorStopped, ControlError> {
         let turn = self.actors.turns.take(&request.actor).await;
+        // Also when it does not run: it may be about to run again after a restart.
+        self.orders.stopped_actor(&request.actor);
         let hosted = self.actor(&request.actor)?;
         progress.step(format!("draining `{}`", request.actor));
         let (shared, grace) = (Arc::clone(self), Duration::from_millis(request.drain_ms));
         let stopped = self.tasks.spawn_with("stop an actor", async move {
             let _turn = turn;
             hosted.set_leaving();
-            shared.orders.stopped_actor(&hosted.spec.name);
             shared.tell_others().await;
             let drained = hosted.drain(grace).await;
             shared.actors.forget(&hosted);

@@ -90,6 +90,7 @@ impl Shared {
     ) -> Result<ProviderStopped, ControlError> {
         let name = request.provider.clone();
         let turn = self.providers.turns.take(&name).await;
+        self.orders.stopped_provider(&name);
         let provider = self.providers.get(&name).ok_or_else(|| {
             ControlError::not_found(format!("provider `{name}` does not run on this host"))
                 .with_help("`lattice get providers` shows where providers run")
@@ -99,7 +100,6 @@ impl Shared {
         let stopped = self.tasks.spawn_with("stop a provider", async move {
             let _turn = turn;
             provider.set_leaving();
-            shared.orders.stopped_provider(&provider.spec.name);
             shared.tell_others().await;
             let report = provider.stop(grace).await;
             shared.providers.forget(&provider);

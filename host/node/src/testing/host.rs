@@ -158,7 +158,9 @@ impl TestHost {
             engine: EngineConfig::new(lattice.folder.path().join("compiled")),
             replicas_max: options.replicas_max,
             secrets: files.folder.join("secrets"),
-            controller: options.leads.then(|| lattice.controller()),
+            controller: options
+                .leads
+                .then(|| lattice.controller(files.folder.join("controller"))),
         };
         let node = Node::start(config, bus.clone()).await;
         let node = node.unwrap_or_else(|error| panic!("host `{}` does not start: {error:?}", options.name));

@@ -114,12 +114,12 @@ impl TestLattice {
     }
 
     /// How a host's controller leads here, quicker than in earnest.
-    pub(super) fn controller(&self) -> ControllerSettings {
+    pub(super) fn controller(&self, folder: std::path::PathBuf) -> ControllerSettings {
         let signer = CommandSigner::new(copy(&self.issuer)).expect("an issuer's key signs commands");
         ControllerSettings {
             lease: Duration::from_secs(2),
             listen: Duration::from_millis(600),
-            ..ControllerSettings::new(signer)
+            ..ControllerSettings::new(signer, folder)
         }
     }
 

@@ -325,6 +325,38 @@ async fn a_host_that_was_restarted_runs_what_it_ran_although_nobody_leads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edge_that_is_cut_off_serves_again_after_a_restart() {
+    let (_nats, lattice) = lattice().await;
+    let leader = lattice.host_with(leading("leader")).await;
+    let options = HostOptions::named("edge").labels("front=yes");
+    let edge = lattice.host_with(options.clone()).await;
+    let shop = Shop::new(lattice);
+    let mut declared = shop.declare(shop.web("hello-http").await, Placement::replicas(1));
+    let address = format!("127.0.0.1:{}", lattice_testkit::free_port());
+    declared.providers[0]
+        .spec
+        .config
+        .insert("address".to_owned(), address.clone());
+    declared.actors[0].placement.spread = declared.providers[0].placement.spread.clone();
+    shop.apply(declared).await;
+    shop.until(1, AppPhase::Ready).await;
+    let url = format!("http://{address}");
+    assert!(Http::new().get(&url).await.ok().contains("Hello"));
+    drop(leader);
+    edge.stop(PATIENCE).await;
+
+    // What is left at the edge is a server that knows nobody, and has nothing of the lattice's state.
+    let alone = lattice_testkit::NatsServer::builder().without_jetstream().start().await;
+    let _edge = shop.lattice.host_with(options.url(alone.url())).await;
+    let http = Http::new();
+    eventually("it to serve as before", PATIENCE, || async {
+        let answer = http.try_request(http::Method::GET, &url, "").await.ok()?;
+        answer.text().contains("Hello").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_who_write_at_once_are_told_of_each_other() {
     let (_nats, lattice) = lattice().await;
     let shop = Shop::new(lattice);

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use lattice_control::{
-    AppsProgress, AppsProgressReply,
+    AppsProgress, AppsProgressReply, ErrorKind,
     reconcile::{AppPhase, AppProgress},
 };
 use lattice_core::{AppName, MemberId};
@@ -47,7 +47,11 @@ impl<'a> Follower<'a> {
     /// How far applications are; none when nobody leads now.
     pub(crate) async fn look(&mut self, apps: &[AppName]) -> Result<Option<AppsProgressReply>> {
         if self.leader.is_none() {
-            self.leader = self.session.client.leader().await?;
+            self.leader = match self.session.client.leader().await {
+                // An outage that passes is no reason to give up.
+                Err(error) if error.kind == ErrorKind::Unreachable => None,
+                outcome => outcome?,
+            };
         }
         let Some(leader) = &self.leader else {
             return Ok(None);
@@ -80,7 +84,8 @@ impl<'a> Follower<'a> {
         let mut stuck_since: Option<Instant> = None;
         let mut told = BTreeSet::new();
         loop {
-            let reply = self.look(std::slice::from_ref(app)).await?;
+            let looking = tokio::time::timeout_at(until.into(), self.look(std::slice::from_ref(app)));
+            let reply = looking.await.unwrap_or(Ok(None))?;
             let seen = reply.and_then(|reply| reply.apps.into_iter().next());
             let seen = seen.filter(|progress| progress.revision >= revision);
             if let Some(progress) = &seen {
@@ -107,7 +112,7 @@ impl<'a> Follower<'a> {
             }
             last = seen.or(last);
             if Instant::now() >= until {
-                return Err(too_late(app, within, last.as_ref()).into());
+                return Err(too_late(app, revision, within, last.as_ref()).into());
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
@@ -171,16 +176,16 @@ pub(crate) fn summary(progress: &AppProgress) -> String {
     }
 }
 
-fn too_late(app: &AppName, within: Duration, last: Option<&AppProgress>) -> Failure {
+fn too_late(app: &AppName, revision: u64, within: Duration, last: Option<&AppProgress>) -> Failure {
     let within = lattice_core::text::format_duration(within);
     let Some(progress) = last else {
-        return Failure::new(Exit::Timeout, format!("nobody took `{app}` up within {within}")).help(
+        return Failure::new(Exit::Timeout, format!("revision {revision} of `{app}` is stored, and nobody took it up within {within}")).help(
             "hosts with a controller's key do: `lattice up` gives it to all of its hosts, `lattice key enroll --controller FILE` to another",
         );
     };
     let problems = match progress.problems.as_slice() {
         [] => summary(progress),
-        problems => problems.join("\n"),
+        problems => problems.join("\n       "),
     };
     Failure::new(Exit::Timeout, format!("`{app}` was not ready within {within}"))
         .because(problems)

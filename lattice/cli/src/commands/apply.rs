@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use lattice_control::{AppAt, Revised, Upload};
-use lattice_core::{AppName, Application, application::Cause};
+use lattice_control::{AppAt, Upload};
+use lattice_core::{AppName, application::Cause};
 
 use super::diff::between;
 use crate::{
@@ -56,13 +56,21 @@ impl Apply {
         if self.dry_run {
             return dry_run(&declared, &stored);
         }
+        // First, so that nothing is sent in vain.
+        let signer = applications::signer(&session)?;
         let mut narrator = Narrator::new();
         let mut revised = Vec::new();
         for declared in declared {
             let name = declared.application.name.clone();
             upload(&session, &declared, &mut narrator).await?;
             narrator.step(format!("{name}: signing and storing"));
-            revised.push(self.store(&session, declared.application, stored.get(&name)).await?);
+            let before = stored.get(&name);
+            revised.push(
+                session
+                    .client
+                    .revise(declared.application, Cause::Applied, before, &signer)
+                    .await?,
+            );
         }
         if self.wait {
             for revised in &revised {
@@ -75,26 +83,19 @@ impl Apply {
             }
         }
         drop(narrator);
-        for revised in &revised {
-            app.print(&views::app_revised(
-                revised,
-                if self.wait { "ready" } else { "applied" },
-            )?)?;
-        }
+        app.print(&views::apps_revised(
+            &revised,
+            if self.wait { "ready" } else { "applied" },
+        )?)?;
         if !self.wait && revised.iter().any(|revised| revised.changed) {
             note("the controller sees to the rest: `lattice app status NAME`, or apply with --wait");
         }
         Ok(())
     }
 
-    async fn store(&self, session: &Session, next: Application, before: Option<&AppAt>) -> Result<Revised> {
-        let signer = applications::signer(session)?;
-        Ok(session.client.revise(next, Cause::Applied, before, &signer).await?)
-    }
-
     fn check_revision(&self, name: &AppName, stored: &BTreeMap<AppName, AppAt>) -> Result<()> {
         let Some(wanted) = self.if_revision else { return Ok(()) };
-        let live = stored.get(name).and_then(|at| at.revision.as_ref().ok());
+        let live = stored.get(name).map(applications::verified).transpose()?;
         let live = live.filter(|verified| !verified.revision.is_deletion());
         let number = live.map_or(0, |verified| verified.revision.number);
         if number == wanted {

@@ -74,7 +74,7 @@ impl Drain {
                 managed.len()
             ));
             if Instant::now() >= until {
-                return Err(still_there(&host, &managed, app.timeout).into());
+                return Err(still_there(&host, &now, app.timeout).into());
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
         };
@@ -166,9 +166,14 @@ fn target(
     hosts.min_by_key(busy).map(|inventory| inventory.summary.clone())
 }
 
-fn still_there(host: &MemberSummary, actors: &[ActorName], within: Duration) -> Failure {
+fn still_there(host: &MemberSummary, now: &InventoryReply, within: Duration) -> Failure {
     let within = lattice_core::text::format_duration(within);
-    let names: Vec<&str> = actors.iter().map(ActorName::as_str).collect();
+    let actors = now.actors.iter().map(|actor| format!("actor/{}", actor.name()));
+    let providers = now
+        .providers
+        .iter()
+        .map(|provider| format!("provider/{}", provider.spec.name));
+    let names: Vec<String> = actors.chain(providers).collect();
     Failure::new(
         Exit::Timeout,
         format!("{} is not empty after {within}: {}", host.name, names.join(", ")),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     app::App,
-    manifests::{ManifestArgs, actors},
+    manifests::ManifestArgs,
     output::{Document, write_stdout},
 };
 
@@ -38,7 +38,7 @@ impl Validate {
             .iter()
             .map(|declared| Valid {
                 name: declared.application.name.to_string(),
-                actors: actors(&declared.application).len(),
+                actors: declared.application.actors.len(),
                 providers: declared.application.providers.len(),
                 links: declared.application.links.len(),
             })

@@ -133,11 +133,14 @@ impl Document {
     }
 
     fn envelope(&self) -> Value {
-        let mut envelope = json!({ "apiVersion": API_VERSION, "kind": self.kind });
-        if let (Some(envelope), Value::Object(content)) = (envelope.as_object_mut(), &self.content) {
+        let mut envelope = serde_json::Map::new();
+        if let Value::Object(content) = &self.content {
             envelope.extend(content.clone());
         }
-        envelope
+        // Last: what a thing says of itself is not what the document is.
+        envelope.insert("apiVersion".to_owned(), json!(API_VERSION));
+        envelope.insert("kind".to_owned(), json!(self.kind));
+        Value::Object(envelope)
     }
 }
 
@@ -154,13 +157,21 @@ fn in_camel_case(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(in_camel_case).collect(),
         Value::Object(fields) => fields
             .into_iter()
-            .map(|(name, value)| match FREE_MAPS.contains(&name.as_str()) {
-                true => (name, value),
-                false => (camel_case(&name), in_camel_case(value)),
-            })
+            .map(
+                |(name, value)| match FREE_MAPS.contains(&name.as_str()) || is_labels(&name, &value) {
+                    true => (name, value),
+                    false => (camel_case(&name), in_camel_case(value)),
+                },
+            )
             .collect(),
         other => other,
     }
+}
+
+/// Whether it is a map of labels under a name that is something else elsewhere.
+fn is_labels(name: &str, value: &Value) -> bool {
+    let texts = |fields: &serde_json::Map<String, Value>| fields.values().all(Value::is_string);
+    matches!(name, "placement" | "hosts") && value.as_object().is_some_and(texts)
 }
 
 fn camel_case(name: &str) -> String {

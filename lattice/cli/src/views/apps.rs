@@ -9,7 +9,7 @@ use lattice_core::{AppName, UnixSeconds, application::Cause, application::Verifi
 use serde::Serialize;
 
 use super::hosts::word;
-use crate::output::{Column, Document, Table, for_programs};
+use crate::output::{Column, Document, Table};
 
 const LIST: &[Column] = &[
     Column::always("NAME"),
@@ -231,33 +231,47 @@ pub(crate) fn app_history(past: &[AppAt]) -> Result<Document> {
     Document::list("RevisionList", &items, table, names, "no revisions")
 }
 
+/// What came of a change.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    name: &'a AppName,
+    revision: u64,
+    changed: bool,
+    outcome: &'a str,
+}
+
+impl<'a> Outcome<'a> {
+    fn of(revised: &'a Revised, what: &'a str) -> Self {
+        Self {
+            name: &revised.revision.application.name,
+            revision: revised.revision.number,
+            changed: revised.changed,
+            outcome: if revised.changed { what } else { "unchanged" },
+        }
+    }
+
+    fn text(&self) -> String {
+        format!("app/{} {} (revision {})", self.name, self.outcome, self.revision)
+    }
+}
+
 /// Says what came of a change.
 pub(crate) fn app_revised(revised: &Revised, what: &str) -> Result<Document> {
-    #[derive(Serialize)]
-    struct Outcome<'a> {
-        name: &'a AppName,
-        revision: u64,
-        changed: bool,
-        outcome: &'a str,
-    }
-    let revision = &revised.revision;
-    let name = &revision.application.name;
-    let text = match revised.changed {
-        true => format!("app/{name} {what} (revision {})", revision.number),
-        false => format!("app/{name} unchanged (revision {})", revision.number),
-    };
-    let outcome = Outcome {
-        name,
-        revision: revision.number,
-        changed: revised.changed,
-        outcome: what,
-    };
+    let outcome = Outcome::of(revised, what);
     Document::single(
         "ApplicationOutcome",
-        format!("app/{name}"),
-        &for_programs(&outcome)?,
-        text,
+        format!("app/{}", outcome.name),
+        &outcome,
+        outcome.text(),
     )
+}
+
+/// Says what came of several changes.
+pub(crate) fn apps_revised(revised: &[Revised], what: &str) -> Result<Document> {
+    let outcomes: Vec<Outcome<'_>> = revised.iter().map(|revised| Outcome::of(revised, what)).collect();
+    let names = outcomes.iter().map(|outcome| format!("app/{}", outcome.name)).collect();
+    let text = outcomes.iter().map(|outcome| outcome.text() + "\n").collect();
+    Document::plain_list("ApplicationOutcomeList", &outcomes, names, text)
 }
 
 /// Why a revision was written, as people say it.

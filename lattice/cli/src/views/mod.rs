@@ -15,7 +15,7 @@ use std::time::Duration;
 use lattice_core::UnixSeconds;
 
 pub(crate) use actors::{ActorView, actors};
-pub(crate) use apps::{app_history, app_revised, app_status, apps};
+pub(crate) use apps::{app_history, app_revised, app_status, apps, apps_revised};
 pub(crate) use hosts::hosts;
 pub(crate) use inspect::{InspectView, inspect};
 pub(crate) use links::{LinkView, gather as gather_links, links};

@@ -31,7 +31,9 @@ impl Shop {
             "spec": {
                 "actors": [{ "name": "web", "image": component("hello-http"), "replicas": replicas }],
                 "providers": [
-                    { "name": "http", "kind": "http-server", "config": { "address": format!("127.0.0.1:{}", self.port) } },
+                    { "name": "http", "kind": "http-server", "config": { "address": format!("127.0.0.1:{}", self.port) },
+                        // On one machine only one of the hosts can have the port.
+                        "placement": { "require": { "site": "b" } } },
                 ],
                 "routes": [{ "provider": "http", "actor": "web", "path": "/" }],
             },

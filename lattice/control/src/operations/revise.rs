@@ -9,7 +9,7 @@ use std::{
 
 use lattice_core::{
     AppName, Application, ConfigMap, LinkClaims, LinkId, UnixSeconds, UnlinkClaims,
-    application::{Cause, DesiredLink, Fallback, Revision, VerifiedRevision},
+    application::{Cause, DesiredLink, Fallback, Revision, RevisionError, VerifiedRevision},
     link::LinkApp,
     token::{Unverified, Validity},
 };
@@ -18,7 +18,7 @@ use crate::{
     client::{CommandSigner, ControlClient},
     error::{ControlError, ErrorKind},
     reconcile::KnownLink,
-    state::{AppAt, LinkSigner, PutApp},
+    state::{AppAt, BEYOND_HONEST, LinkSigner, PutApp},
 };
 
 /// The links of an application last this long unless somebody says otherwise: it is to go on while nobody looks.
@@ -79,7 +79,7 @@ impl ControlClient {
             app: &name,
             now,
         };
-        let links = sign.plan(&next, current, &marks)?;
+        let links = sign.plan(&next, current, &marks, cause == Cause::Deleted)?;
         if let Some(current) = current
             && current.application == next
             && current.links == links.links
@@ -97,13 +97,30 @@ impl ControlClient {
             application: next,
             links: links.links,
             unlinks: links.unlinks,
+            spent: BTreeMap::new(),
             fallback: links.fallback.map(Box::new),
             cause,
+        };
+        let revision = Revision {
+            spent: spent(&revision, links.signed),
+            ..revision
         };
         let stored = signer
             .revisions
             .sign_revision(&revision, self.lattice(), now)
             .map_err(|error| ControlError::invalid(error.to_string()))?;
+        // What nobody would believe must not take the place of what everybody does.
+        stored
+            .verify(&name, self.trust_to_verify()?, now)
+            .map_err(|error| match error {
+                RevisionError::Refused(refusal) => ControlError::denied(format!(
+                    "the lattice would not believe it: {refusal}"
+                ))
+                .with_help(
+                    "use a context whose keys the trust bundle names: `lattice context ls -o wide`, `lattice key show`",
+                ),
+                other => ControlError::invalid(format!("`{name}` cannot be stored: {other}")),
+            })?;
         match self
             .put_app(&name, &stored, before.map_or(0, |before| before.at))
             .await?
@@ -159,12 +176,19 @@ impl ControlClient {
             raise(&mut marks.signed, link.id.clone(), link.generation);
             ids.insert(link.id);
         }
+        for (id, generation) in current.into_iter().flat_map(|current| &current.spent) {
+            raise(&mut marks.signed, id.clone(), *generation);
+        }
         if ids.is_empty() {
             return Ok(marks);
         }
         for stored in self.stored_links().await? {
             let text = std::str::from_utf8(&stored.token).ok();
-            if let Some(link) = text.and_then(KnownLink::read).filter(|link| ids.contains(&link.id)) {
+            // Nobody has verified it: a forger's highest of all generations must leave room for the next.
+            let read = text
+                .and_then(KnownLink::read)
+                .filter(|link| link.generation < BEYOND_HONEST);
+            if let Some(link) = read.filter(|link| ids.contains(&link.id)) {
                 raise(&mut marks.seen, link.id, link.generation);
             }
         }
@@ -216,6 +240,19 @@ fn tokens_of(revision: &Revision) -> Vec<&String> {
     revision.links.iter().chain(&revision.unlinks).chain(back).collect()
 }
 
+/// What was signed and stands in no token of the revision.
+fn spent(revision: &Revision, signed: BTreeMap<LinkId, u64>) -> BTreeMap<LinkId, u64> {
+    let mut shown = BTreeMap::new();
+    for link in tokens_of(revision)
+        .into_iter()
+        .filter_map(|token| KnownLink::read(token))
+    {
+        raise(&mut shown, link.id, link.generation);
+    }
+    let hidden = |(id, generation): &(LinkId, u64)| shown.get(id).is_none_or(|shown| shown < generation);
+    signed.into_iter().filter(hidden).collect()
+}
+
 /// The number of what is stored, by its own word if nobody vouches for it: it only makes us count further.
 fn number_of(before: &AppAt) -> u64 {
     before
@@ -226,6 +263,8 @@ fn number_of(before: &AppAt) -> u64 {
 
 /// The tokens of a revision.
 struct PlannedLinks {
+    /// The highest generation that was ever signed of each.
+    signed: BTreeMap<LinkId, u64>,
     links: Vec<String>,
     unlinks: Vec<String>,
     fallback: Option<Fallback>,
@@ -245,6 +284,7 @@ impl Signing<'_> {
         next: &Application,
         current: Option<&Revision>,
         marks: &Marks,
+        deletes: bool,
     ) -> Result<PlannedLinks, ControlError> {
         let held = current.map(|current| self.held(current)).unwrap_or_default();
         let mut marks = marks.clone();
@@ -276,10 +316,12 @@ impl Signing<'_> {
             unlinks.push(self.end(id, marks.next(id))?);
         }
         let fallback = current
-            .filter(|current| !current.is_deletion() && current.application != *next)
+            // There is no way back from a deletion: nothing shall lie about that would grant anything again.
+            .filter(|current| !current.is_deletion() && !deletes && current.application != *next)
             .map(|current| self.way_back(current, &held, &links, &wanted, &mut marks))
             .transpose()?;
         Ok(PlannedLinks {
+            signed: marks.signed,
             links,
             unlinks,
             fallback,
@@ -320,7 +362,12 @@ impl Signing<'_> {
                 None => self.link(link, marks.next(&id))?,
             });
         }
-        let mut unlinks = Vec::new();
+        // What was about to end ends all the same.
+        let ending = current
+            .unlinks
+            .iter()
+            .filter(|token| KnownLink::read(token).is_some_and(|link| !wanted.contains(&link.id)));
+        let mut unlinks: Vec<String> = ending.cloned().collect();
         for id in wanted.iter().filter(|id| !held.contains_key(*id)) {
             unlinks.push(self.end(id, marks.next(id))?);
         }

@@ -17,7 +17,7 @@ use super::{
     rollout::{self, Step},
 };
 
-/// For how long after it was signed a revision that does not become ready is taken back. Later, something else must be the reason.
+/// For how long after it was stored a revision that does not become ready is taken back. Later, something else must be the reason.
 const ROLLS_BACK_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// What has to be done, and how far everything is.
@@ -40,6 +40,7 @@ pub fn decide(
     wall: UnixSeconds,
 ) -> Decision {
     memory.settle(observed, now);
+    desired.apps.values().for_each(|app| memory.look_at(app));
     let mut decision = Decision::default();
     let mut placer = Placer::new(observed, memory, now);
     let mut provider_steps = providers::step_all(desired, observed, memory, &mut placer, now);
@@ -95,12 +96,12 @@ impl Look<'_> {
         let app = self.app;
         self.actions
             .extend(links::put(app, self.observed, self.memory, self.now));
-        self.problems.extend(links::superseded(app, self.observed));
+        self.problems.extend(links::problems(app, self.observed, self.memory));
         let linked = links::in_force(&app.links, self.observed);
         let all_linked = linked == app.links.len();
 
         // Settled: all that has a place is there. Leftovers: something is there that should not be.
-        let (mut settled, mut leftovers, mut homeless) = (all_linked, false, false);
+        let (mut settled, mut leftovers, mut homeless, mut contested) = (all_linked, false, false, false);
         let mut progress = self.empty_progress((linked, app.links.len()));
         for name in app.providers.keys() {
             settled &= self.provider(name, provider_steps, &mut progress);
@@ -108,7 +109,7 @@ impl Look<'_> {
         }
         for name in app.actors.keys() {
             let Some(step) = self.actor(name, placer, &mut progress) else {
-                settled = false;
+                contested = true;
                 continue;
             };
             settled &= step.settled;
@@ -127,7 +128,7 @@ impl Look<'_> {
         let unlinked = links::in_force(&app.unlinks, self.observed) == app.unlinks.len();
         self.roll_back_if_broken(wall);
 
-        let done = settled && !leftovers && !homeless && pruned && unlinked;
+        let done = settled && !leftovers && !homeless && !contested && pruned && unlinked;
         progress.phase = match (app.revision.is_deletion(), done) {
             (true, true) => AppPhase::Deleted,
             (true, false) => AppPhase::Deleting,
@@ -251,7 +252,10 @@ impl Look<'_> {
         hosts
             .flat_map(|(id, host)| host.actors.iter().map(move |(name, actor)| (id, name, actor)))
             .filter(|(_, name, actor)| {
-                actor.app.as_ref() == Some(self.app.name()) && !self.app.actors.contains_key(*name)
+                // Also what another application has the right to, and waits for.
+                let mine =
+                    self.app.actors.contains_key(*name) && self.desired.owner_of_actor(name) == Some(self.app.name());
+                actor.app.as_ref() == Some(self.app.name()) && !mine
             })
             .map(|(id, name, _)| (id.clone(), name.clone()))
             .collect()
@@ -262,7 +266,7 @@ impl Look<'_> {
             return;
         };
         let (name, number) = (self.app.name(), self.app.revision.number);
-        let young = wall.since(self.app.issued_at) < ROLLS_BACK_WITHIN;
+        let young = wall.since(self.app.stored_at) < ROLLS_BACK_WITHIN;
         let target = Target::App(name.clone());
         if on_failure == Failure::Halt {
             self.problems.push(format!(

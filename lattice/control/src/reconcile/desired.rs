@@ -20,8 +20,8 @@ pub struct Desired {
 pub struct KnownApp {
     /// Its revision.
     pub revision: Revision,
-    /// When that was signed.
-    pub issued_at: UnixSeconds,
+    /// When that was stored.
+    pub stored_at: UnixSeconds,
     /// Its links.
     pub links: Vec<KnownLink>,
     /// The ends of links that it does not have any more.
@@ -43,10 +43,8 @@ pub struct KnownLink {
 
 impl KnownApp {
     /// Takes a revision apart.
-    pub fn new(verified: VerifiedRevision) -> Self {
-        let VerifiedRevision {
-            revision, issued_at, ..
-        } = verified;
+    pub fn new(verified: VerifiedRevision, stored_at: UnixSeconds) -> Self {
+        let VerifiedRevision { revision, .. } = verified;
         // A token that cannot be read is left out: every member would refuse it.
         let known = |tokens: &[String]| tokens.iter().filter_map(|token| KnownLink::read(token)).collect();
         let Application { actors, providers, .. } = &revision.application;
@@ -67,7 +65,7 @@ impl KnownApp {
                 })
                 .collect(),
             revision,
-            issued_at,
+            stored_at,
         }
     }
 

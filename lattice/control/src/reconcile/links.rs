@@ -1,5 +1,7 @@
 //! Links: those of every revision in force, and no others of theirs.
 
+use std::cmp::Ordering;
+
 use super::{Action, KnownApp, KnownLink, Memory, Observed, Target};
 
 /// Puts in force what is not.
@@ -17,18 +19,26 @@ pub(crate) fn in_force(links: &[KnownLink], observed: &Observed) -> usize {
     links.iter().filter(|link| is_seen(link, observed)).count()
 }
 
-/// What people changed by hand since: links whose generation has grown beyond that of the revision.
-pub(crate) fn superseded<'a>(app: &'a KnownApp, observed: &'a Observed) -> impl Iterator<Item = String> + 'a {
-    app.links.iter().filter_map(|link| {
-        let seen = *observed.links.get(&link.id)?;
-        let told = || {
-            format!(
-                "{} was changed by hand since (generation {seen}, the application has {})",
-                link.id, link.generation
-            )
-        };
-        (seen > link.generation).then(told)
-    })
+/// What is wrong with the links of an application: refused, ended or changed by hand since.
+pub(crate) fn problems<'a>(app: &'a KnownApp, observed: &'a Observed, memory: &'a Memory) -> Vec<String> {
+    let wrong = |link: &KnownLink| {
+        let (id, ours) = (&link.id, link.generation);
+        if let Some(failed) = memory.failure(&Target::Link(id.clone()), None) {
+            return Some(format!("{id} is not in force: {}", failed.error));
+        }
+        let seen = observed.links.get(id)?;
+        match (seen.generation.cmp(&ours), seen.active) {
+            (Ordering::Greater, _) => Some(format!(
+                "{id} was changed by hand since (generation {}, the application has {ours}): apply it again",
+                seen.generation
+            )),
+            (Ordering::Equal, false) => Some(format!(
+                "{id} has expired, or its issuer is not trusted any more: apply the application again"
+            )),
+            _ => None,
+        }
+    };
+    app.links.iter().filter_map(wrong).collect()
 }
 
 fn missing(links: &[KnownLink], observed: &Observed, memory: &Memory, now: std::time::Instant) -> Vec<Action> {
@@ -49,5 +59,5 @@ fn is_seen(link: &KnownLink, observed: &Observed) -> bool {
     observed
         .links
         .get(&link.id)
-        .is_some_and(|seen| *seen >= link.generation)
+        .is_some_and(|seen| seen.generation >= link.generation)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use lattice_core::{AppName, Fingerprint, HostId, Party};
 
-use super::{Action, Observed, Target};
+use super::{Action, KnownApp, Observed, Target};
 use crate::{ControlError, ErrorKind};
 
 /// How long what was done may take to show in a heartbeat, before it is taken for undone.
@@ -29,6 +29,8 @@ pub struct Memory {
     hosts: BTreeMap<HostId, VecDeque<Instant>>,
     /// The revision of each application that was seen to be all ready.
     completed: BTreeMap<AppName, u64>,
+    /// The revision of each application that was looked at last.
+    looked_at: BTreeMap<AppName, u64>,
 }
 
 /// How an action ended.
@@ -67,7 +69,9 @@ impl Blame {
     /// Whose fault an error of a host is.
     pub fn of(error: &ControlError) -> Self {
         match error.kind {
-            ErrorKind::Unreachable | ErrorKind::Overloaded | ErrorKind::Conflict => Self::Circumstance,
+            ErrorKind::Unreachable | ErrorKind::Overloaded | ErrorKind::Conflict | ErrorKind::Internal => {
+                Self::Circumstance
+            }
             _ => Self::Version,
         }
     }
@@ -181,6 +185,20 @@ impl Memory {
         (from > now).then_some(from)
     }
 
+    /// Looks at a revision. What failed of an earlier one is no reason to wait, or to give up: somebody has changed something.
+    pub(crate) fn look_at(&mut self, app: &KnownApp) {
+        let number = app.revision.number;
+        if self.looked_at.insert(app.name().clone(), number) == Some(number) {
+            return;
+        }
+        self.failures.retain(|target, _| match target {
+            Target::OnHost(_, Party::Actor(name)) => !app.actors.contains_key(name),
+            Target::OnHost(_, Party::Provider(name)) => !app.providers.contains_key(name),
+            Target::App(name) => name != app.name(),
+            Target::Link(link) => app.links.iter().all(|known| known.id != *link),
+        });
+    }
+
     /// Remembers that all of a revision was ready.
     pub(crate) fn complete(&mut self, app: &AppName, revision: u64) {
         self.completed.insert(app.clone(), revision);
@@ -226,7 +244,10 @@ fn shows(target: &Target, asked: &Asked, observed: &Observed) -> bool {
                 None => asked.amount == 0,
             }
         }
-        Target::Link(link) => observed.links.get(link).is_some_and(|seen| *seen >= asked.amount),
+        Target::Link(link) => observed
+            .links
+            .get(link)
+            .is_some_and(|seen| seen.generation >= asked.amount),
         // It shows as a new revision, which is another application to look at.
         Target::App(_) => false,
     }

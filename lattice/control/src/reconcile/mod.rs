@@ -19,7 +19,7 @@ pub use action::{Action, Target};
 pub use decide::{Decision, decide};
 pub use desired::{Desired, KnownApp, KnownLink};
 pub use memory::{Blame, Memory, Outcome};
-pub use observed::{Observed, ObservedActor, ObservedHost, ObservedProvider};
+pub use observed::{Observed, ObservedActor, ObservedHost, ObservedLink, ObservedProvider};
 pub use status::{ActorProgress, AppPhase, AppProgress, ProviderProgress};
 
 #[cfg(test)]

@@ -12,8 +12,17 @@ use lattice_core::{
 pub struct Observed {
     /// The hosts that are there.
     pub hosts: BTreeMap<HostId, ObservedHost>,
-    /// The highest generation seen of each link that anybody asks for.
-    pub links: BTreeMap<LinkId, u64>,
+    /// What is seen of each link that anybody asks for.
+    pub links: BTreeMap<LinkId, ObservedLink>,
+}
+
+/// A link, as a member sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObservedLink {
+    /// The highest generation seen, in force or ended.
+    pub generation: u64,
+    /// Whether it is in force.
+    pub active: bool,
 }
 
 /// A host, and what it runs.

@@ -1,6 +1,9 @@
 //! Where replicas shall be: exact by largest remainder, weights and room honoured, and no more moves than needed.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use lattice_core::{
     ActorName, HostId, Labels, Party,
@@ -8,7 +11,7 @@ use lattice_core::{
     presence::Scheduling,
 };
 
-use super::{Memory, Observed, ObservedHost};
+use super::{Memory, Observed, ObservedActor, ObservedHost};
 use crate::spread::{Part, share_out};
 
 /// Where replicas shall be.
@@ -29,24 +32,20 @@ pub(crate) struct Placer<'a> {
     now: Instant,
     /// What has been placed on each host so far.
     placed: BTreeMap<&'a HostId, u32>,
-    /// Replicas of which nobody decides here: they take room, and stay.
-    by_hand: BTreeMap<&'a HostId, u32>,
+    /// The actors that have been placed.
+    done: BTreeSet<ActorName>,
     /// Which actors have been placed where.
     actors: BTreeMap<&'a HostId, Vec<(ActorName, Vec<ActorName>)>>,
 }
 
 impl<'a> Placer<'a> {
     pub(crate) fn new(observed: &'a Observed, memory: &'a Memory, now: Instant) -> Self {
-        let by_hand = observed.hosts.iter().map(|(id, host)| {
-            let unmanaged = host.actors.values().filter(|actor| actor.app.is_none());
-            (id, unmanaged.map(|actor| actor.replicas).sum())
-        });
         Self {
             observed,
             memory,
             now,
             placed: BTreeMap::new(),
-            by_hand: by_hand.collect(),
+            done: BTreeSet::new(),
             actors: BTreeMap::new(),
         }
     }
@@ -61,6 +60,7 @@ impl<'a> Placer<'a> {
         self.honour_moves(party, require, placement, &mut wanted);
         wanted.hosts.retain(|_, count| *count > 0);
         if let Party::Actor(name) = party {
+            self.done.insert(name.clone());
             for (id, count) in &wanted.hosts {
                 if let Some((id, _)) = self.observed.hosts.get_key_value(id) {
                     *self.placed.entry(id).or_default() += count;
@@ -157,17 +157,38 @@ impl<'a> Placer<'a> {
             if self.actors.get(id).is_some_and(|others| others.iter().any(clashes)) {
                 return 0;
             }
-            let taken = self.placed.get(id).copied().unwrap_or(0) + self.by_hand.get(id).copied().unwrap_or(0);
-            room = room.min(host.replicas_max.unwrap_or(u32::MAX).saturating_sub(taken));
+            if let Some(most) = host.replicas_max {
+                room = room.min(most.saturating_sub(self.taken(id, host, name)));
+            }
         }
         room
     }
 
-    /// What else runs there, or has been placed there: the more of the two, so that a pass over many starts spreads them.
+    /// The room that others take: what has been placed there, and what runs there and has not been placed yet. Whoever comes later in
+    /// the alphabet keeps its place.
+    fn taken(&self, id: &HostId, host: &ObservedHost, actor: &ActorName) -> u32 {
+        let runs_unplaced = |(name, _): &(&ActorName, &ObservedActor)| *name != actor && !self.done.contains(*name);
+        let unplaced = host
+            .actors
+            .iter()
+            .filter(runs_unplaced)
+            .map(|(_, running)| running.replicas);
+        unplaced.sum::<u32>() + self.placed.get(id).copied().unwrap_or(0)
+    }
+
+    /// What else runs there, or has been placed there: the more of the two, so that a pass over many starts spreads them. What runs there
+    /// of the same is not part of it, or each change of that would be a reason for the next.
     fn busy(&self, id: &HostId, host: &ObservedHost, party: &Party) -> u32 {
         match party {
-            Party::Actor(_) => host.replicas().max(self.placed.get(id).copied().unwrap_or(0)),
-            Party::Provider(_) => u32::try_from(host.providers.len()).unwrap_or(u32::MAX),
+            Party::Actor(name) => {
+                let own = host.actors.get(name).map_or(0, |actor| actor.replicas);
+                let others = host.replicas().saturating_sub(own);
+                others.max(self.placed.get(id).copied().unwrap_or(0))
+            }
+            Party::Provider(name) => {
+                let others = host.providers.keys().filter(|other| *other != name).count();
+                u32::try_from(others).unwrap_or(u32::MAX)
+            }
         }
     }
 
@@ -202,7 +223,7 @@ impl<'a> Placer<'a> {
         let why = match (matching, self.observed.hosts.len()) {
             (0, all) if labels.is_empty() => format!("none of {all} hosts takes work"),
             (0, all) => format!("none of {all} hosts has the labels {labels} and takes work"),
-            (some, _) => format!("the {some} that match have no room for more"),
+            (some, _) => format!("the {some} that match have no room for more, or are cordoned"),
         };
         format!("{homeless} of {of} replicas{share} have no host: {why}")
     }

@@ -10,7 +10,7 @@ use lattice_core::{
 };
 
 use super::{
-    Action, Blame, Desired, Memory, Observed, ProviderProgress, Target,
+    Action, Desired, Memory, Observed, ProviderProgress, Target,
     placing::{Placer, Wanted},
 };
 
@@ -71,19 +71,25 @@ fn step(
     let name = &provider.spec.name;
     let party = Party::Provider(name.clone());
     let (mut actions, mut problems) = (Vec::new(), wanted.homeless.clone());
-    let (mut ready, mut broken, mut changing) = (0, None, false);
+    let (mut ready, mut broken) = (0, None);
+    // While one host is without it, no other loses it.
+    let mut changing = wanted.hosts.keys().any(|id| {
+        !observed
+            .hosts
+            .get(id)
+            .is_some_and(|host| host.providers.contains_key(name))
+    });
     for id in wanted.hosts.keys() {
         let Some(host) = observed.hosts.get(id) else { continue };
         let target = Target::OnHost(id.clone(), party.clone());
         let failed = memory.failure(&target, Some(fingerprint));
         if let Some(failed) = failed {
             let told = format!("{party} does not start on {}: {}", host.name, failed.error);
-            if failed.times >= TRIES && failed.blame == Blame::Version {
+            if failed.times >= TRIES {
                 broken.get_or_insert_with(|| told.clone());
             }
             problems.push(told);
         }
-        let pending = memory.is_pending(&target);
         let may_try = memory.is_free(&target, Some(fingerprint), now);
         match host.providers.get(name) {
             Some(there) if there.fingerprint == Some(fingerprint) => ready += 1,
@@ -95,10 +101,10 @@ fn step(
                 if may_try && !changing {
                     actions.push(stop(id, name));
                 }
+                // Whether it stops now or is stopping already.
                 changing = true;
             }
             None => {
-                changing |= pending;
                 if may_try {
                     actions.push(Action::StartProvider {
                         host: id.clone(),

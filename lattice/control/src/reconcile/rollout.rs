@@ -128,7 +128,7 @@ impl Rollout<'_> {
                 None if !changes || proven => step.actions.push(self.start(host, count)),
                 _ => {
                     let within_budget = under_way == 0 || under_way + count <= self.actor.update.max_unavailable;
-                    let others_fail = failing.iter().any(|other| *other != host);
+                    let others_fail = !failing.is_empty() && !failing.contains(host);
                     if within_budget && !others_fail {
                         step.actions.push(self.start(host, count));
                         under_way += count;
@@ -194,7 +194,9 @@ impl Rollout<'_> {
 
     fn tell_failure(&self, host: &HostId, failed: &Failed, step: &mut Step) {
         let told = format!("{} does not start on {}: {}", self.party, self.name(host), failed.error);
-        if failed.times >= TRIES && failed.blame == super::Blame::Version {
+        // What runs elsewhere can run: then it is this host.
+        let proven = self.have.values().any(|have| self.is_current(have));
+        if failed.times >= TRIES && failed.blame == super::Blame::Version && !proven {
             step.broken.get_or_insert_with(|| told.clone());
         }
         step.problems.push(told);

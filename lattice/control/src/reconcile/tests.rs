@@ -64,6 +64,7 @@ fn revision(name: &str, number: u64, actors: Vec<DesiredActor>) -> Revision {
         links: Vec::new(),
         unlinks: Vec::new(),
         withdrawn: BTreeSet::new(),
+        spent: BTreeMap::new(),
         fallback: None,
         cause: Cause::Applied,
     }
@@ -71,11 +72,12 @@ fn revision(name: &str, number: u64, actors: Vec<DesiredActor>) -> Revision {
 
 fn known(revision: Revision) -> Arc<KnownApp> {
     let issuer = nkeys::KeyPair::new_account().public_key().parse().expect("an issuer");
-    Arc::new(KnownApp::new(VerifiedRevision {
+    let verified = VerifiedRevision {
         revision,
         issuer,
         issued_at: NOW,
-    }))
+    };
+    Arc::new(KnownApp::new(verified, NOW))
 }
 
 /// A world that does what it is told, and remembers how bad it ever got.
@@ -124,7 +126,11 @@ impl World {
         let gone = || ControlError::new(ErrorKind::Unreachable, "not there");
         match action {
             Action::PutLink { id, generation, .. } => {
-                self.observed.links.insert(id.clone(), *generation);
+                let seen = ObservedLink {
+                    generation: *generation,
+                    active: true,
+                };
+                self.observed.links.insert(id.clone(), seen);
             }
             Action::StartActor {
                 host, spec, replicas, ..
@@ -207,6 +213,15 @@ impl World {
             Some((host.name.clone(), actor.replicas))
         });
         running.collect()
+    }
+
+    /// How many replicas of this version serve.
+    fn serving_version(&self, name: &str, version: &str) -> u32 {
+        let fingerprint = actor("shop", name, version, Placement::default()).spec.fingerprint();
+        let all = self.observed.hosts.values().flat_map(|host| host.actors.values());
+        all.filter(|actor| actor.fingerprint == Some(fingerprint))
+            .map(|actor| actor.replicas)
+            .sum()
     }
 
     fn serving(&self, name: &str) -> u32 {
@@ -638,6 +653,112 @@ fn a_shared_provider_stays_until_the_last_application_has_gone() {
 }
 
 #[test]
+fn providers_change_one_host_at_a_time_and_stop_at_the_first_that_fails() {
+    let mut world = World::new(three());
+    let declare = |number, address| {
+        let mut shop = revision("shop", number, Vec::new());
+        let everywhere = Placement {
+            scale: Scale::PerHost(1),
+            ..Placement::default()
+        };
+        shop.application.providers.push(provider(address, everywhere));
+        shop
+    };
+    world.apply(declare(1, ":80"));
+    world.settle(1, |_| {});
+    world.apply(declare(2, ":81"));
+    for _ in 0..50 {
+        for action in world.look().actions {
+            match action {
+                Action::StartProvider { .. } => {
+                    let refused = Err(ControlError::new(ErrorKind::Unreachable, "the port is taken"));
+                    world.memory.ended(&action, &refused, world.now);
+                }
+                other => world.carry_out(&other),
+            }
+        }
+        world.now += Duration::from_secs(2);
+    }
+    let serving = world
+        .observed
+        .hosts
+        .values()
+        .filter(|host| !host.providers.is_empty())
+        .count();
+    assert_eq!(serving, 2, "one host is without it, and the others go on as they were");
+}
+
+#[test]
+fn one_bad_host_takes_nothing_back_and_a_new_try_begins_anew() {
+    let mut world = World::new(three());
+    let old = revision("shop", 1, vec![actor("shop", "web", "1", Placement::replicas(3))]);
+    world.apply(old.clone());
+    world.settle(1, |_| {});
+    let new = with_fallback(
+        revision("shop", 2, vec![actor("shop", "web", "2", Placement::replicas(3))]),
+        &old,
+    );
+    world.apply(new.clone());
+    let bad = host_id(1);
+    for looks in 0..60 {
+        for action in world.look().actions {
+            assert!(!matches!(action, Action::RollBack { .. }), "after {looks} looks");
+            match &action {
+                Action::StartActor { host, .. } if *host == bad && world.serving_version("web", "2") > 0 => {
+                    let refused = Err(ControlError::new(ErrorKind::Invalid, "this host has no secret `key`"));
+                    world.memory.ended(&action, &refused, world.now);
+                }
+                other => world.carry_out(other),
+            }
+        }
+        world.now += Duration::from_secs(2);
+    }
+
+    // All hosts refuse it, and it is taken back; then somebody mends what was wrong, and applies the same again.
+    let mut world = World::new(three());
+    world.apply(old.clone());
+    world.settle(1, |_| {});
+    let fingerprint = new.application.actors[0].spec.fingerprint();
+    world.broken.insert(fingerprint);
+    world.apply(new.clone());
+    world.settle(2, |_| {});
+    assert_eq!(world.desired.apps.values().next().expect("one").revision.number, 3);
+    world.broken.clear();
+    world.apply(Revision { number: 4, ..new });
+    world.settle(3, |_| {});
+    assert_eq!(
+        world.desired.apps.values().next().expect("one").revision.number,
+        4,
+        "it is not taken back again"
+    );
+    assert_eq!(world.serving_version("web", "2"), 3);
+}
+
+#[test]
+fn a_newcomer_takes_no_room_from_what_runs() {
+    let mut world = World::new([host(1, "")]);
+    world
+        .observed
+        .hosts
+        .get_mut(&host_id(1))
+        .expect("it is there")
+        .replicas_max = Some(4);
+    world.apply(revision(
+        "late",
+        1,
+        vec![actor("late", "zzz", "1", Placement::replicas(4))],
+    ));
+    world.settle(1, |_| {});
+    world.apply(revision(
+        "early",
+        1,
+        vec![actor("early", "aaa", "1", Placement::replicas(2))],
+    ));
+    world.settle(2, |_| {});
+    assert_eq!((world.serving("zzz"), world.serving("aaa")), (4, 0));
+}
+
+#[test]
 fn an_application_whose_provider_has_no_place_is_not_ready() {
     let mut world = World::new(three());
     let mut shop = revision("shop", 1, Vec::new());
@@ -709,7 +830,62 @@ fn links_come_before_actors_and_end_after_them() {
     );
     world.carry_out(&first.actions[0]);
     world.settle(2, |_| {});
-    assert_eq!(world.observed.links.values().copied().collect::<Vec<_>>(), [2]);
+    assert_eq!(
+        world
+            .observed
+            .links
+            .values()
+            .map(|link| link.generation)
+            .collect::<Vec<_>>(),
+        [2]
+    );
+}
+
+#[test]
+fn a_move_onto_a_busy_lattice_comes_to_rest() {
+    for seed in 0..40u8 {
+        let mut world = World::new((1..=4).map(|seed| host(seed, "")));
+        let fixed = |on: u8| {
+            let mut only = Placement::replicas(3);
+            only.moved.extend(
+                (1..=4)
+                    .filter(|from| *from != on)
+                    .map(|from| (host_id(from), host_id(on))),
+            );
+            only
+        };
+        world.apply(revision(
+            "other",
+            1,
+            vec![actor("other", "fixed", "1", fixed(1 + seed % 4))],
+        ));
+        let mut web = Placement::replicas(u32::from(3 + seed % 5));
+        world.apply(revision("shop", 1, vec![actor("shop", "web", "1", web.clone())]));
+        world.settle(u64::from(seed), |_| {});
+        web.moved.insert(host_id(1 + seed % 4), host_id(1 + (seed + 1) % 4));
+        world.apply(revision("shop", 2, vec![actor("shop", "web", "1", web)]));
+        world.settle(u64::from(seed), |_| {});
+        assert!(world.look().actions.is_empty());
+    }
+}
+
+#[test]
+fn two_applications_that_declare_one_actor_do_not_wait_for_each_other() {
+    let mut world = World::new(three());
+    world.apply(revision(
+        "two",
+        1,
+        vec![actor("two", "same", "1", Placement::replicas(1))],
+    ));
+    world.settle(1, |_| {});
+    world.apply(revision(
+        "one",
+        1,
+        vec![actor("one", "same", "1", Placement::replicas(1))],
+    ));
+    let decision = world.settle(2, |_| {});
+    let phase = |name: &str| decision.apps[&name.parse::<AppName>().expect("a name")].phase;
+    assert_eq!((phase("one"), phase("two")), (AppPhase::Ready, AppPhase::Stuck));
 }
 
 prop_compose! {
@@ -733,13 +909,14 @@ prop_compose! {
         scale in prop_oneof![(0..12u32).prop_map(Scale::Replicas), (0..3u32).prop_map(Scale::PerHost)],
         shares in proptest::collection::vec((0..3u8, 0..100u32), 0..3),
         per_host_max in proptest::option::of(1..4u32),
+        moved in proptest::collection::btree_map(1..9u8, 1..9u8, 0..3),
     ) -> Placement {
         let spread = shares.into_iter().map(|(zone, weight)| Share {
             name: None,
             labels: format!("zone=z{zone}").parse().expect("labels"),
             weight,
         });
-        Placement { scale, spread: spread.collect(), per_host_max, ..Placement::default() }
+        Placement { scale, spread: spread.collect(), per_host_max, moved: moved.into_iter().map(|(from, to)| (host_id(from), host_id(to))).collect(), ..Placement::default() }
     }
 }
 
@@ -782,7 +959,8 @@ proptest! {
             if let Scale::Replicas(count) = desired.placement.scale {
                 prop_assert!(expected.values().sum::<u32>() <= count);
             }
-            if let Some(most) = desired.placement.per_host_max {
+            // What was moved by hand goes where it was moved to, room or not.
+            if let Some(most) = desired.placement.per_host_max.filter(|_| desired.placement.moved.is_empty()) {
                 prop_assert!(expected.values().all(|count| *count <= most.max(5)));
             }
         }

@@ -73,9 +73,26 @@ impl ControlClient {
     /// When the state cannot be reached, or this client was not given the trust to verify with.
     pub async fn app(&self, name: &AppName) -> Result<Option<AppAt>, ControlError> {
         let trust = self.trust_to_verify()?;
-        let last = self.apps_bucket().await?.last(name.as_str()).await;
-        let last = last.map_err(|error| unreachable(&error))?;
-        Ok(last.filter(Entry::is_live).and_then(|entry| AppAt::of(&entry, trust)))
+        let bucket = self.apps_bucket().await?;
+        let last = bucket.last(name.as_str()).await;
+        let Some(last) = last.map_err(|error| unreachable(&error))? else {
+            return Ok(None);
+        };
+        if last.is_live() {
+            return Ok(AppAt::of(&last, trust));
+        }
+        // Deleting a key is no way to delete an application: what was signed last holds, and the next write follows the deletion.
+        let past = bucket.history(name.as_str()).await;
+        let past = past.map_err(|error| unreachable(&error))?;
+        let before = past
+            .iter()
+            .rev()
+            .find(|entry| entry.is_live())
+            .and_then(|entry| AppAt::of(entry, trust));
+        Ok(before.map(|before| AppAt {
+            at: last.revision,
+            ..before
+        }))
     }
 
     /// Reads all applications, deleted ones included.
@@ -139,7 +156,7 @@ impl ControlClient {
     pub(crate) fn trust_to_verify(&self) -> Result<&Trust, ControlError> {
         self.trust.as_deref().ok_or_else(|| {
             ControlError::denied("applications cannot be told from forgeries: this context names no operator to trust")
-                .with_help("add `trusted_operators` to the context: `lattice context ls -o wide` shows them")
+                .with_help("add `trustedOperators` to the context: `lattice context ls -o wide` shows them")
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// No link is changed this often. A forger might claim the highest generation of all, to leave no room for the next.
-const BEYOND_HONEST: u64 = 1 << 40;
+pub(crate) const BEYOND_HONEST: u64 = 1 << 40;
 
 /// Attempts to be the one who writes next. Two people at one link is common, five in the same second is not.
 const ATTEMPTS: usize = 5;
@@ -167,6 +167,43 @@ impl ControlClient {
     pub async fn store_link_token(&self, id: &LinkId, token: &str) -> Result<(), ControlError> {
         let stored = self.links().await?.put(&id.link_key(), token.to_owned().into()).await;
         stored.map(drop).map_err(|error| unreachable(&error))
+    }
+
+    /// Stores a token under its link's key, unless there is one of this generation or a later one.
+    ///
+    /// # Errors
+    /// When the state cannot be reached, or others keep changing the link.
+    pub async fn advance_link(&self, id: &LinkId, generation: u64, token: &str) -> Result<(), ControlError> {
+        let bucket = self.links().await?;
+        let key = id.link_key();
+        for _ in 0..ATTEMPTS {
+            let last = bucket.last(&key).await.map_err(|error| unreachable(&error))?;
+            let live = last.as_ref().filter(|entry| entry.is_live());
+            let there = live.and_then(|entry| read_generation(&entry.value, id));
+            if there.is_some_and(|(there, _)| there >= generation)
+                && live.is_some_and(|entry| entry.value != token.as_bytes())
+            {
+                return Err(ControlError::new(
+                    ErrorKind::Conflict,
+                    "something newer is in its place: `lattice get links -o wide` shows what",
+                ));
+            }
+            let revision = last.as_ref().map_or(0, |entry| entry.revision);
+            match bucket.update(&key, token.to_owned().into(), revision).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => {
+                    return Err(ControlError::new(
+                        ErrorKind::Unreachable,
+                        format!("`{id}` was not stored: {error}"),
+                    ));
+                }
+            }
+        }
+        Err(ControlError::new(
+            ErrorKind::Conflict,
+            format!("others keep changing `{id}`"),
+        ))
     }
 
     async fn links(&self) -> Result<Bucket, ControlError> {

@@ -14,6 +14,7 @@ use lattice_core::{LatticeId, subject};
 pub use apps::{AppAt, PutApp};
 pub use artifacts::{ARTIFACT_BYTES_MAX, Upload, artifact_name};
 pub use confirm::{Verdict, Verdicts};
+pub(crate) use links::BEYOND_HONEST;
 pub use links::{LinkDraft, LinkSigner, Signed, StoredLink};
 
 use crate::error::{ControlError, ErrorKind};

@@ -3,13 +3,15 @@
 //! It carries the tokens of its links, and those that would bring the revision before it back. So one write decides all of it, whoever
 //! leads can put the links in force again when somebody takes them away, and can roll back without a key that signs links.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Application, Flaw, check};
 use crate::id::{ActorName, AppName, Digest, IssuerId, LatticeId, ProviderName, Verb};
+use crate::link::LinkId;
 use crate::refusal::Refusal;
 use crate::time::UnixSeconds;
 use crate::token::{Body, Draft, SignError, Unverified, Validity, sign};
@@ -53,6 +55,10 @@ pub struct Revision {
     /// Providers that it had once and has not now. Those that no application declares are stopped.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub withdrawn: BTreeSet<ProviderName>,
+    /// Generations that were signed for its links once and stand in no token here: the next begins after them, so that no generation is
+    /// ever signed twice.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spent: BTreeMap<LinkId, u64>,
     /// What to go back to when this one does not become ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Box<Fallback>>,
@@ -203,6 +209,7 @@ impl Revision {
             application: fallback.application.clone(),
             links: fallback.links.clone(),
             unlinks: fallback.unlinks.clone(),
+            spent: self.spent.clone(),
             fallback: None,
             cause: Cause::Failed {
                 revision: self.number,

@@ -37,13 +37,21 @@ impl Rollback {
             .map(|verified| verified.revision)
             .collect();
         let number = now.revision.number;
+        // What did not become ready is nothing to go back to.
+        let failed = |number: u64| {
+            past.iter()
+                .any(|later| matches!(later.cause, Cause::Failed { revision, .. } if revision == number))
+        };
         let wanted = match self.to {
             Some(to) => past
                 .iter()
                 .rev()
                 .find(|revision| revision.number == to && !revision.is_deletion()),
             None => past.iter().rev().find(|revision| {
-                revision.number < number && !revision.is_deletion() && revision.application != now.revision.application
+                revision.number < number
+                    && !revision.is_deletion()
+                    && !failed(revision.number)
+                    && revision.application != now.revision.application
             }),
         };
         let Some(wanted) = wanted else {
