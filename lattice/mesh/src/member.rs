@@ -27,6 +27,8 @@ use crate::trust::{TrustStore, Watcher};
 use crate::wire::EncodedRoutes;
 use crate::{DiskError, Events, JoinError, LinkChange, MemberConfig, OutgoingCall, Receiver, Reply, buckets, disk};
 
+/// The mailbox closes after one round trip and what was on its way.
+const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 /// How long what was told to end may take to do so.
 const TASKS_END_WITHIN: Duration = Duration::from_secs(5);
 
@@ -301,6 +303,10 @@ impl Member {
         let _ = tokio::time::timeout(grace, self.mailbox.idle()).await;
         let cut_short = self.in_flight();
         self.mailbox.end_all();
+        if self.bus.is_connected() {
+            // Out of time means that NATS went away meanwhile: nobody hears us anyway.
+            let _ = tokio::time::timeout(CLOSES_WITHIN, self.mailbox.close()).await;
+        }
         self.announce(|presence| {
             presence.state = MemberState::Stopped;
             presence.actors.clear();

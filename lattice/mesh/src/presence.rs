@@ -219,7 +219,7 @@ impl Announcer {
                 }
                 DirectoryChange::Left(_) => {
                     tracing::info!(member = %id, name = %member.presence.name, "member left");
-                    self.peers.declare_address_gone(&member.address(), "it left");
+                    self.peers.part_from(member.address());
                 }
             }
         }

@@ -20,6 +20,7 @@ use lattice_core::subject::{Purpose, Subject as ParsedSubject};
 use lattice_core::{Fault, FaultKind};
 use parking_lot::RwLock;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Capacity;
@@ -60,6 +61,10 @@ pub(crate) struct Mailbox {
     handshakes: Handshakes,
     receiver: OnceLock<Arc<dyn Receiver>>,
     draining: AtomicBool,
+    /// Cancelled when the mailbox shall hear no more calls.
+    closing: CancellationToken,
+    /// Cancelled when it has answered the last one it heard.
+    closed: CancellationToken,
     /// Told whenever a call ended.
     ended: Notify,
     refused: AtomicU64,
@@ -101,6 +106,8 @@ impl Mailbox {
             handshakes: Handshakes::new(),
             receiver: OnceLock::new(),
             draining: AtomicBool::new(false),
+            closing: CancellationToken::new(),
+            closed: CancellationToken::new(),
             ended: Notify::new(),
             refused: AtomicU64::new(0),
         })
@@ -114,6 +121,13 @@ impl Mailbox {
     /// From here on, calls are sent elsewhere.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+    }
+
+    /// Hears no more calls. Returns once every call that NATS has handed over is answered: whoever calls after that is told by NATS itself
+    /// that nobody listens, so that no caller is left to guess whether its call has run.
+    pub(crate) async fn close(&self) {
+        self.closing.cancel();
+        self.closed.cancelled().await;
     }
 
     /// Ends every call that runs here.
@@ -171,6 +185,12 @@ impl Mailbox {
 
     /// Drains the calls. Ends when the subscription does.
     pub(crate) async fn run_calls(self: Arc<Self>, mut calls: Subscription) {
+        let _closed = self.closed.clone().drop_guard();
+        while let Some(next) = self.closing.run_until_cancelled(calls.recv()).await {
+            let Some(message) = next else { return };
+            self.take(message).await;
+        }
+        calls.drain().await;
         while let Some(message) = calls.recv().await {
             self.take(message).await;
         }

@@ -14,6 +14,9 @@ use super::{Peer, watchdog};
 use crate::identity::Address;
 use crate::stream::Streams;
 
+/// How long after a good-bye the member counts as gone for those who still wait for something of it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// The latest known run of each member talked to. Bounded by the members that hold a token.
 #[derive(Debug)]
 pub(crate) struct Peers {
@@ -96,6 +99,20 @@ impl Peers {
         {
             self.declare_gone(&peer, why);
         }
+    }
+
+    /// The member at `address` said good-bye. It had answered everything before that, but its last words may still be queued here.
+    pub(crate) fn part_from(self: &Arc<Self>, address: Address) {
+        let (peers, closing) = (self.clone(), self.closing.clone());
+        self.tasks.spawn(async move {
+            if closing
+                .run_until_cancelled(tokio::time::sleep(LAST_WORDS))
+                .await
+                .is_some()
+            {
+                peers.declare_address_gone(&address, "it left");
+            }
+        });
     }
 
     /// As [`declare_gone`](Self::declare_gone), for runs before the one at `address`.

@@ -269,6 +269,39 @@ async fn a_draining_member_finishes_what_it_has_and_sends_the_rest_elsewhere() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_calls_a_member_that_leaves_knows_whether_the_call_ran() {
+    let served = Arc::new(AtomicUsize::new(0));
+    let count = served.clone();
+    let lattice = PingPong::start(Run(move |_: IncomingCall| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Ok(Reply::default()) }
+    }))
+    .await;
+    let first = Arc::new(Notify::new());
+    let callers = futures::future::join_all((0..16).map(async |_| {
+        let mut answered = 0_usize;
+        loop {
+            match lattice.invoke(Body::Empty).await {
+                Ok(_) => answered += 1,
+                Err(fault) => return (answered, fault),
+            }
+            first.notify_one();
+        }
+    }));
+    let leaving = async {
+        first.notified().await;
+        lattice.b.member.leave(LIMIT).await
+    };
+    let (ends, departure) = tokio::join!(callers, leaving);
+    assert_eq!(departure, lattice_mesh::Departure::Drained);
+    for (_, fault) in &ends {
+        assert!(fault.is_safe_to_retry(), "{fault:?}");
+    }
+    let answered: usize = ends.iter().map(|(answered, _)| answered).sum();
+    assert_eq!(answered, served.load(Ordering::SeqCst), "each call that ran was answered");
+}
+
 #[tokio::test]
 async fn a_call_for_what_runs_nowhere_says_so_at_once() {
     let lattice = PingPong::start(Echo).await;
