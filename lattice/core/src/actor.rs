@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Fingerprint;
 use crate::id::{ActorName, AppName, Digest, Labels};
+use crate::stateful::Stateful;
 
 /// An actor as a host is asked to run it.
 ///
@@ -91,6 +92,18 @@ pub enum ActorKind {
     /// Stateless: any number of replicas, any of which may serve an invocation.
     #[default]
     Service,
+    /// One live instance per key, one invocation at a time, its state kept.
+    Stateful(Stateful),
+}
+
+impl ActorKind {
+    /// How its state is kept, if it has any.
+    pub const fn stateful(&self) -> Option<&Stateful> {
+        match self {
+            Self::Stateful(stateful) => Some(stateful),
+            Self::Service => None,
+        }
+    }
 }
 
 /// The most that one replica of an actor may use. Over a limit, a call fails at once and says which.

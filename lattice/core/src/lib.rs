@@ -54,6 +54,7 @@ pub mod application;
 pub mod config;
 mod fingerprint;
 pub mod provider;
+pub mod stateful;
 
 // What is signed, and who is believed.
 pub mod refusal;
@@ -93,5 +94,6 @@ pub use presence::Presence;
 pub use provider::ProviderSpec;
 pub use refusal::Refusal;
 pub use rejected::Rejected;
+pub use stateful::{ActorKey, CallAddress, Durability, KeyedActor, Stateful};
 pub use time::UnixSeconds;
 pub use trust::{Trust, TrustBundle};

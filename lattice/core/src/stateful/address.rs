@@ -1,0 +1,130 @@
+//! What a call to a stateful actor carries besides what every call does.
+
+use uuid::Uuid;
+
+use super::ActorKey;
+use crate::id::ParseIdError;
+
+/// Which actor a call is for, and how it is told from others when it is made again.
+///
+/// ```text
+/// offset  bytes  field
+///      0      1  version
+///      1     16  call: what the actor knows it by when it comes again
+///     17      8  lane: which run of which caller numbers its calls
+///     25      8  seq: its number there
+///     33      8  floor: the lowest number of which the caller still waits for an answer of this actor
+///     41      1  flags
+///     42      …  the key, to the end
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallAddress {
+    /// The key of the actor.
+    pub key: ActorKey,
+    /// Names the call for good: the same call made again, by whomever, has the same.
+    pub call: Uuid,
+    /// Its place among the calls of its caller.
+    pub lane: Lane,
+    /// Whether the caller could not reach the owner it knew of.
+    pub owner_unreachable: bool,
+}
+
+/// A caller's own numbering of its calls, by which an actor knows which answers it need not keep any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// One run of one caller.
+    pub id: u64,
+    /// The number of the call. Grows with every new call; a call made again keeps it.
+    pub seq: u64,
+    /// Below it, the caller has all the answers it wants from this actor.
+    pub floor: u64,
+}
+
+/// An address that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MalformedAddress {
+    /// Shorter than its fixed part.
+    #[error("the address of a stateful actor is cut off")]
+    Short,
+    /// A version this program does not know.
+    #[error("version {0} of the address of a stateful actor is not supported")]
+    Version(u8),
+    /// The key is none.
+    #[error(transparent)]
+    Key(#[from] ParseIdError),
+    /// The key is no text.
+    #[error("the key of a stateful actor is no text")]
+    NoText,
+}
+
+const VERSION: u8 = 1;
+const FIXED: usize = 42;
+const OWNER_UNREACHABLE: u8 = 1;
+
+impl CallAddress {
+    /// Writes the address for the wire.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(FIXED + self.key.as_str().len());
+        bytes.push(VERSION);
+        bytes.extend_from_slice(self.call.as_bytes());
+        for number in [self.lane.id, self.lane.seq, self.lane.floor] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes.push(if self.owner_unreachable { OWNER_UNREACHABLE } else { 0 });
+        bytes.extend_from_slice(self.key.as_str().as_bytes());
+        bytes
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// [`MalformedAddress`] for anything else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, MalformedAddress> {
+        let (fixed, key) = bytes.split_first_chunk::<FIXED>().ok_or(MalformedAddress::Short)?;
+        if fixed[0] != VERSION {
+            return Err(MalformedAddress::Version(fixed[0]));
+        }
+        let number = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&fixed[at..at + 8]);
+            u64::from_be_bytes(bytes)
+        };
+        let mut call = [0; 16];
+        call.copy_from_slice(&fixed[1..17]);
+        Ok(Self {
+            key: str::from_utf8(key).map_err(|_| MalformedAddress::NoText)?.parse()?,
+            call: Uuid::from_bytes(call),
+            lane: Lane {
+                id: number(17),
+                seq: number(25),
+                floor: number(33),
+            },
+            owner_unreachable: fixed[41] & OWNER_UNREACHABLE != 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn addresses_round_trip(key in "[a-z/ ]{1,20}", call in any::<u128>(), id in any::<u64>(), seq in any::<u64>(), floor in any::<u64>(), owner_unreachable in any::<bool>()) {
+            let address = CallAddress {
+                key: key.parse().expect("a key"),
+                call: Uuid::from_u128(call),
+                lane: Lane { id, seq, floor },
+                owner_unreachable,
+            };
+            prop_assert_eq!(CallAddress::decode(&address.encode()).expect("own bytes"), address);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = CallAddress::decode(&bytes);
+        }
+    }
+}
