@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The actors that are measured.
-const ACTORS: &[&str] = &["hello-http", "pong", "test-relay"];
+const ACTORS: &[&str] = &["hello-http", "pong", "test-relay", "test-stateful"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,6 +40,8 @@ enum Group {
     Idle,
     /// Applications: applying many actors, a thousand at rest, a takeover.
     Apps,
+    /// Stateful actors: moves, lost hosts, calls, crowds. Takes long.
+    Stateful,
 }
 
 /// Everything a benchmark uses.
@@ -73,6 +75,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     }
     if wanted(Group::Apps) {
         rows.extend(bench.within(&["apps"])?);
+    }
+    if wanted(Group::Stateful) {
+        rows.extend(bench.within(&["stateful"])?);
     }
     report::print(&rows);
     let broken = rows.iter().filter(|row| row.holds() == Some(false)).count();

@@ -16,7 +16,7 @@ use anyhow::{Result, ensure};
 use std::path::PathBuf;
 
 /// The actors that take part.
-const ACTORS: &[&str] = &["counter", "hello-http", "hello-http-p3", "ping", "pong"];
+const ACTORS: &[&str] = &["cart", "counter", "hello-http", "hello-http-p3", "ping", "pong"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -1,4 +1,4 @@
-//! Builds the actors: every folder of `actors/` becomes one component in `actors/target/components`.
+//! Builds the actors: every folder of `actors/` becomes one component in `actors/target/components`, but for libraries.
 
 mod python;
 mod rust;
@@ -93,13 +93,22 @@ fn actors(folder: &Path) -> Result<BTreeMap<String, Language>> {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
         };
-        if path.join("Cargo.toml").exists() {
-            actors.insert(name.to_owned(), Language::Rust);
+        let manifest = path.join("Cargo.toml");
+        if manifest.exists() {
+            if makes_component(&manifest)? {
+                actors.insert(name.to_owned(), Language::Rust);
+            }
         } else if path.join("app.py").exists() {
             actors.insert(name.to_owned(), Language::Python);
         }
     }
     Ok(actors)
+}
+
+/// Whether a crate is an actor and not a library that actors are written with.
+fn makes_component(manifest: &Path) -> Result<bool> {
+    let text = fs::read_to_string(manifest).with_context(|| format!("read {}", manifest.display()))?;
+    Ok(text.contains("\"cdylib\""))
 }
 
 fn choose(all: &BTreeMap<String, Language>, wanted: &[&str]) -> Result<BTreeMap<String, Language>> {
@@ -114,7 +123,7 @@ fn choose(all: &BTreeMap<String, Language>, wanted: &[&str]) -> Result<BTreeMap<
     if !unknown.is_empty() {
         let known: Vec<_> = all.keys().map(String::as_str).collect();
         bail!(
-            "no actor is called {}; there are {}",
+            "no actor is called {} (one in Rust has `crate-type = [\"cdylib\"]`); there are {}",
             unknown.join(", "),
             known.join(", ")
         );
@@ -192,9 +201,14 @@ mod tests {
     #[test]
     fn the_language_is_told_by_what_is_in_the_folder() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        for (name, file) in [("r", "Cargo.toml"), ("p", "app.py"), ("target", "nothing.txt")] {
+        for (name, file, text) in [
+            ("r", "Cargo.toml", "[lib]\ncrate-type = [\"cdylib\"]"),
+            ("library", "Cargo.toml", "[lib]"),
+            ("p", "app.py", ""),
+            ("target", "nothing.txt", ""),
+        ] {
             fs::create_dir(folder.path().join(name)).expect("create folder");
-            fs::write(folder.path().join(name).join(file), "").expect("write file");
+            fs::write(folder.path().join(name).join(file), text).expect("write file");
         }
         fs::write(folder.path().join("Cargo.toml"), "").expect("write file");
         let found = actors(folder.path()).expect("look");

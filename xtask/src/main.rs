@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod bench;
 mod binaries;
 mod demo;
+mod faults;
 mod guests;
 mod lattice;
 mod lint;
@@ -41,6 +42,8 @@ enum Command {
     Test(test::Args),
     /// Measure, each figure beside its baseline
     Bench(bench::Args),
+    /// Break things around stateful actors while they move, and judge what clients were told
+    Faults(faults::Args),
     /// Find or install every tool that tests and demo need
     Setup(setup::Args),
     /// Build the actors into actors/target/components
@@ -68,6 +71,7 @@ fn run(args: &Args) -> Result<()> {
         Command::Demo(args) => demo::run(&workspace, args),
         Command::Test(args) => test::run(&workspace, args),
         Command::Bench(args) => bench::run(&workspace, args),
+        Command::Faults(args) => faults::run(&workspace, args),
         Command::Setup(args) => setup::run(&workspace, args),
         Command::Guests(args) => guests::run(&workspace, args),
         Command::Build => binaries::build(&workspace, binaries::Profile::Dev).map(|_| ()),

@@ -7,6 +7,7 @@ use provider_sdk::capability::HttpBody;
 use provider_sdk::capability::http::full_body;
 
 use crate::body::BrokenBody;
+use crate::key::NoKey;
 
 /// Seconds after which a client may try again what was refused for load.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -32,6 +33,11 @@ pub(crate) fn method_not_allowed(allowed: &[Method]) -> Response<HttpBody> {
         response.headers_mut().insert(ALLOW, value);
     }
     response
+}
+
+/// The route is for actors with keys, and the request names none.
+pub(crate) fn no_key(no_key: &NoKey) -> Response<HttpBody> {
+    text(StatusCode::BAD_REQUEST, format!("{}\n", printable(&no_key.to_string())))
 }
 
 /// The client announced, or sent, more than it may.

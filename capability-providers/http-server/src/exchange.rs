@@ -1,6 +1,7 @@
 //! One request and its response.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::HOST;
@@ -15,9 +16,10 @@ use tracing::{debug, warn};
 
 use crate::answer;
 use crate::body::{BodyVerdict, RequestBody};
+use crate::key::{Asked, KeySource};
 use crate::request_id::X_REQUEST_ID;
 use crate::server::Shared;
-use crate::table::Lookup;
+use crate::table::{Lookup, host_name};
 
 /// Where a route leads, with the limits that hold there.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(crate) struct Target {
     pub(crate) link: LinkId,
     pub(crate) timeout: Duration,
     pub(crate) body_max: u64,
+    pub(crate) key: Option<KeySource>,
 }
 
 /// Answers one request.
@@ -50,11 +53,22 @@ async fn route(
     started: Instant,
     id: &HeaderValue,
 ) -> Response<HttpBody> {
-    let target = {
+    let (target, key) = {
         let host = host(&request);
         let (method, path) = (request.method(), request.uri().path());
         match shared.routes.load().lookup(listener, host, method, path) {
-            Lookup::Found(target) => target.clone(),
+            Lookup::Found(found) => {
+                let asked = Asked {
+                    segment: found.segment,
+                    host: host.map(host_name),
+                    query: request.uri().query(),
+                    headers: request.headers(),
+                };
+                match found.target.key.as_ref().map(|source| source.find(&asked)).transpose() {
+                    Ok(key) => (Arc::clone(found.target), key),
+                    Err(no_key) => return answer::no_key(&no_key),
+                }
+            }
             Lookup::MethodNotAllowed(allowed) => return answer::method_not_allowed(&allowed),
             Lookup::NotFound => return answer::no_route(method, host, path),
         }
@@ -65,7 +79,7 @@ async fn route(
     let trace = trace_of(request.headers());
     let (request, verdict) = bounded(request, &target, shared.config.body_timeout);
     let deadline = started + target.timeout;
-    let invocation = shared.invoker.http(&target.link, request, deadline, trace);
+    let invocation = shared.invoker.http(&target.link, key, request, deadline, trace);
     let outcome = match tokio::time::timeout_at(deadline.into(), invocation).await {
         Ok(outcome) => outcome,
         Err(_) => {

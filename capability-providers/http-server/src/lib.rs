@@ -16,14 +16,16 @@
 //! | `body-max` | `64MiB` | largest request body; then 413 |
 //! | `connections` | `10000` | open connections; one more is answered 503 and closed |
 //!
-//! Link configuration: `path`, `match`, `host`, `method`, `port`, `address` as in [`route`], and `timeout` and `body-max` to
-//! replace the provider's.
+//! Link configuration: `path`, `match`, `host`, `method`, `port`, `address` as in [`route`], `timeout` and `body-max` to
+//! replace the provider's, and `key` for where the key of a stateful actor is, unless it is the segment `{key}` of the path.
 
 mod answer;
 mod body;
 mod config;
 mod connection;
 mod exchange;
+mod key;
+mod path;
 mod request_id;
 pub mod route;
 mod server;

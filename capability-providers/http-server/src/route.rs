@@ -2,7 +2,7 @@
 //!
 //! | key | default | meaning |
 //! |---|---|---|
-//! | `path` | `/` | the path; as a prefix it matches whole segments: `/api` takes `/api` and `/api/x`, never `/apix` |
+//! | `path` | `/` | the path; as a prefix it matches whole segments: `/api` takes `/api` and `/api/x`, never `/apix`; one segment may be `{key}` |
 //! | `match` | `prefix` | `prefix` or `exact` |
 //! | `host` | any | host names, comma-separated; `*.example.com` takes every name below `example.com` |
 //! | `method` | any | methods, comma-separated |
@@ -10,6 +10,12 @@
 //! | `address` | any | one of the server's addresses |
 //! | `timeout` | the server's | longest wait for this actor's response head |
 //! | `body-max` | the server's | largest request body for this actor |
+//! | `key` | none | where else the actor's key is: `header:<name>`, `query:<name>`, `host:<label>` or `cookie:<name>` |
+//!
+//! A stateful actor has a key, which each request must name: `/cart/{key}` takes `/cart/alice` and `/cart/alice/items` for the actor with
+//! the key `alice`, percent-decoded, but not `/cart` or `/cart/`. With `key` it is elsewhere: in a header, in a parameter of the query
+//! (percent-decoded, `+` for a blank), in a label of the host name (`host:0` is the leftmost; lower case), or in a cookie. A request
+//! without a key, with two, or with what cannot be one is answered 400.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +24,10 @@ use std::time::Duration;
 
 use http::Method;
 use provider_sdk::config::ConfigReader;
+
+pub use crate::key::KeySource;
+use crate::path;
+pub use crate::path::{PathPattern, PathTail};
 
 /// What one link asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +44,8 @@ pub struct RouteSpec {
     pub timeout: Option<Duration>,
     /// Replaces the server's limit of request bodies.
     pub body_max: Option<u64>,
+    /// Where a request says which stateful actor it is for; `None` is an actor without keys.
+    pub key: Option<KeySource>,
 }
 
 /// One host name, or all below a domain. Lower case.
@@ -45,15 +57,6 @@ pub enum HostPattern {
     Below(String),
 }
 
-/// One path, or all from a prefix on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum PathPattern {
-    /// This path.
-    Exact(String),
-    /// This path and all below it; without a slash at its end, so that the root is empty.
-    Prefix(String),
-}
-
 impl RouteSpec {
     /// Reads a link's configuration, for a server that listens on `listeners`.
     ///
@@ -62,7 +65,7 @@ impl RouteSpec {
     /// Every mistake, in words.
     pub fn read(config: &BTreeMap<String, String>, listeners: &[SocketAddr]) -> Result<Self, Vec<String>> {
         let mut reader = ConfigReader::new(config);
-        let path = reader.read("path", read_path).unwrap_or("/");
+        let path = reader.read("path", path::check).unwrap_or("/");
         let exact = reader.read("match", |text| match text {
             "prefix" => Ok(false),
             "exact" => Ok(true),
@@ -75,14 +78,19 @@ impl RouteSpec {
         if config.contains_key("port") && config.contains_key("address") {
             reader.mistake("port", "and `address` exclude each other; `address` has a port already");
         }
+        let path = PathPattern::new(path, exact == Some(true));
+        let key = reader.read("key", KeySource::read);
+        if config.contains_key("key") && path.has_key() {
+            reader.mistake(
+                "key",
+                "and the `{key}` in `path` exclude each other; an actor has one key",
+            );
+        }
         let spec = Self {
             listener: by_port.or(by_address),
             hosts: unique(hosts),
-            path: if exact == Some(true) {
-                PathPattern::Exact(path.to_owned())
-            } else {
-                PathPattern::Prefix(path.trim_end_matches('/').to_owned())
-            },
+            key: if path.has_key() { Some(KeySource::Path) } else { key },
+            path,
             methods: unique(methods),
             timeout: reader.duration("timeout"),
             body_max: reader.byte_size("body-max"),
@@ -134,29 +142,6 @@ impl fmt::Display for HostPattern {
             Self::Exact(name) => f.write_str(name),
             Self::Below(name) => write!(f, "*.{name}"),
         }
-    }
-}
-
-impl fmt::Display for PathPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact(path) => write!(f, "{path} (exact)"),
-            Self::Prefix(path) if path.is_empty() => f.write_str("/"),
-            Self::Prefix(path) => f.write_str(path),
-        }
-    }
-}
-
-fn read_path(text: &str) -> Result<&str, String> {
-    if !text.starts_with('/') {
-        return Err("does not start with `/`".to_owned());
-    }
-    if text.contains('*') {
-        return Err("has a `*`; a path is a prefix already unless `match` is `exact`".to_owned());
-    }
-    match text.parse::<http::uri::PathAndQuery>() {
-        Ok(path) if path.query().is_none() && path.as_str() == text => Ok(text),
-        _ => Err("is not the path of a URL (no query, no fragment, no blanks)".to_owned()),
     }
 }
 
@@ -223,8 +208,9 @@ mod tests {
     #[test]
     fn nothing_said_takes_everything() {
         let spec = read(&[]).expect("is right");
-        assert_eq!(spec.path, PathPattern::Prefix(String::new()));
-        assert!(spec.hosts.is_empty() && spec.methods.is_empty() && spec.listener.is_none());
+        assert_eq!(spec.path, PathPattern::new("/", false));
+        assert_eq!(spec.path.tail, PathTail::Prefix(String::new()));
+        assert!(spec.hosts.is_empty() && spec.methods.is_empty() && spec.listener.is_none() && spec.key.is_none());
         assert_eq!(spec.to_string(), "/");
     }
 
@@ -239,7 +225,7 @@ mod tests {
             ("body-max", "1KiB"),
         ])
         .expect("is right");
-        assert_eq!(spec.path, PathPattern::Prefix("/api".into()));
+        assert_eq!(spec.path.tail, PathTail::Prefix("/api".into()));
         assert_eq!(
             spec.hosts,
             [
@@ -250,8 +236,28 @@ mod tests {
         assert_eq!(spec.methods, [Method::GET, Method::POST]);
         assert_eq!((spec.listener, spec.body_max), (Some(1), Some(1024)));
         assert_eq!(
-            read(&[("path", "/a"), ("match", "exact")]).expect("is right").path,
-            PathPattern::Exact("/a".into())
+            read(&[("path", "/a"), ("match", "exact")]).expect("is right").path.tail,
+            PathTail::Exact("/a".into())
+        );
+    }
+
+    #[test]
+    fn a_key_is_in_one_place() {
+        let spec = read(&[("path", "/cart/{key}/items"), ("method", "GET")]).expect("is right");
+        assert_eq!(spec.key, Some(KeySource::Path));
+        assert_eq!(spec.to_string(), "GET /cart/{key}/items");
+        let spec = read(&[("key", "cookie:session")]).expect("is right");
+        assert_eq!(spec.key, Some(KeySource::Cookie("session".to_owned())));
+        let mistakes =
+            read(&[("path", "/cart/{key}"), ("key", "body:x"), ("method", "G ET")]).expect_err("three mistakes");
+        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+        assert!(
+            mistakes.iter().any(|mistake| mistake.contains("exclude each other")),
+            "{mistakes:?}"
+        );
+        assert!(
+            mistakes.iter().any(|mistake| mistake.contains("header:<name>")),
+            "{mistakes:?}"
         );
     }
 

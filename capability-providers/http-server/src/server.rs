@@ -130,6 +130,7 @@ impl HttpServer {
                 link: link.clone(),
                 timeout: spec.timeout.unwrap_or(self.shared.config.timeout),
                 body_max: spec.body_max.unwrap_or(self.shared.config.body_max),
+                key: spec.key.clone(),
             });
             table
                 .insert(link, spec, &target)

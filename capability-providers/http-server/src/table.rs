@@ -1,8 +1,9 @@
 //! Finds the link that takes a request.
 //!
 //! The most specific route wins, and what a route says weighs in this order: an address of its own, then the host (a name
-//! before a wildcard, a longer wildcard before a shorter one), then the path (exact before prefix, longer before shorter),
-//! then the method. A request falls back from a route that has another method to a less specific one.
+//! before a wildcard, a longer wildcard before a shorter one), then the path (a segment by its name before one that is a key, from the left;
+//! exact before prefix, longer before shorter), then the method. A request falls back from a route that has another method to a less
+//! specific one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use http::Method;
 use lattice_core::LinkId;
 
-use crate::route::{HostPattern, PathPattern, RouteSpec};
+use crate::path::{PathPattern, PathTail};
+use crate::route::{HostPattern, RouteSpec};
 
 /// All routes of a server, made for look-up. Built anew for every change and swapped in whole.
 pub struct RouteTable<T> {
@@ -20,13 +22,22 @@ pub struct RouteTable<T> {
 
 /// What a look-up found.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Lookup<'t, T> {
-    /// The target of the most specific route.
-    Found(&'t Arc<T>),
+pub enum Lookup<'t, 'p, T> {
+    /// The most specific route.
+    Found(Found<'t, 'p, T>),
     /// Routes take the path, but with these methods only.
     MethodNotAllowed(Vec<Method>),
     /// No route takes the path.
     NotFound,
+}
+
+/// A route that takes the request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found<'t, 'p, T> {
+    /// Where it leads.
+    pub target: &'t Arc<T>,
+    /// The segment of the path that is a key, as it came; never empty.
+    pub segment: Option<&'p str>,
 }
 
 /// Two links ask for the same requests.
@@ -45,6 +56,12 @@ struct Hosts<T> {
 }
 
 struct Paths<T> {
+    fixed: Tails<T>,
+    /// By what stands before the key: what may follow it.
+    keyed: HashMap<String, Tails<T>>,
+}
+
+struct Tails<T> {
     exact: HashMap<String, Methods<T>>,
     prefix: HashMap<String, Methods<T>>,
 }
@@ -101,7 +118,7 @@ impl<T> RouteTable<T> {
 
     /// Finds the target for a request that came in on `listener`. `host` is the value of the Host header.
     #[must_use]
-    pub fn lookup(&self, listener: usize, host: Option<&str>, method: &Method, path: &str) -> Lookup<'_, T> {
+    pub fn lookup<'p>(&self, listener: usize, host: Option<&str>, method: &Method, path: &'p str) -> Lookup<'_, 'p, T> {
         let mut allowed = Vec::new();
         let found = self
             .listeners
@@ -109,7 +126,7 @@ impl<T> RouteTable<T> {
             .and_then(|hosts| hosts.find(host, method, path, &mut allowed))
             .or_else(|| self.everywhere.find(host, method, path, &mut allowed));
         match found {
-            Some(target) => Lookup::Found(target),
+            Some(found) => Lookup::Found(found),
             None if allowed.is_empty() => Lookup::NotFound,
             None => {
                 allowed.sort_by(|a, b| a.as_str().cmp(b.as_str()));
@@ -121,7 +138,13 @@ impl<T> RouteTable<T> {
 }
 
 impl<T> Hosts<T> {
-    fn find(&self, host: Option<&str>, method: &Method, path: &str, allowed: &mut Vec<Method>) -> Option<&Arc<T>> {
+    fn find<'p>(
+        &self,
+        host: Option<&str>,
+        method: &Method,
+        path: &'p str,
+        allowed: &mut Vec<Method>,
+    ) -> Option<Found<'_, 'p, T>> {
         if let Some(host) = host.filter(|_| !self.exact.is_empty() || !self.below.is_empty()) {
             let host = host_name(host);
             let lower = host.to_ascii_lowercase();
@@ -150,9 +173,44 @@ impl<T> Hosts<T> {
 
 impl<T> Paths<T> {
     fn insert(&mut self, path: &PathPattern, methods: &[Method], link: &LinkId, target: &Arc<T>) -> Result<(), LinkId> {
-        let slots = match path {
-            PathPattern::Exact(path) => self.exact.entry(path.clone()).or_default(),
-            PathPattern::Prefix(path) => self.prefix.entry(path.clone()).or_default(),
+        let tails = match &path.before_key {
+            None => &mut self.fixed,
+            Some(before) => self.keyed.entry(before.clone()).or_default(),
+        };
+        tails.insert(&path.tail, methods, link, target)
+    }
+
+    fn find<'p>(&self, method: &Method, path: &'p str, allowed: &mut Vec<Method>) -> Option<Found<'_, 'p, T>> {
+        let fixed = |target| Found { target, segment: None };
+        if let Some(target) = self.fixed.find_exact(path, method, allowed) {
+            return Some(fixed(target));
+        }
+        if self.keyed.is_empty() {
+            return self.fixed.find_prefix(path, method, allowed).map(fixed);
+        }
+        // What goes on by a key after a cut is longer than what ends there, and shorter than what goes on by name.
+        cuts(path).find_map(|cut| {
+            let (segment, rest) = next_segment(&path[cut.len()..]);
+            let keyed = self.keyed.get(cut).filter(|_| !segment.is_empty()).and_then(|tails| {
+                let target = tails.find_exact(rest, method, allowed);
+                target.or_else(|| tails.find_prefix(rest, method, allowed))
+            });
+            match keyed {
+                Some(target) => Some(Found {
+                    target,
+                    segment: Some(segment),
+                }),
+                None => self.fixed.find_cut(cut, method, allowed).map(fixed),
+            }
+        })
+    }
+}
+
+impl<T> Tails<T> {
+    fn insert(&mut self, tail: &PathTail, methods: &[Method], link: &LinkId, target: &Arc<T>) -> Result<(), LinkId> {
+        let slots = match tail {
+            PathTail::Exact(path) => self.exact.entry(path.clone()).or_default(),
+            PathTail::Prefix(path) => self.prefix.entry(path.clone()).or_default(),
         };
         let slot = || Slot {
             link: link.clone(),
@@ -176,25 +234,19 @@ impl<T> Paths<T> {
         Ok(())
     }
 
-    fn find(&self, method: &Method, path: &str, allowed: &mut Vec<Method>) -> Option<&Arc<T>> {
-        if let Some(target) = self.exact.get(path).and_then(|methods| methods.find(method, allowed)) {
-            return Some(target);
-        }
+    fn find_exact(&self, path: &str, method: &Method, allowed: &mut Vec<Method>) -> Option<&Arc<T>> {
+        self.exact.get(path).and_then(|methods| methods.find(method, allowed))
+    }
+
+    fn find_prefix(&self, path: &str, method: &Method, allowed: &mut Vec<Method>) -> Option<&Arc<T>> {
         if self.prefix.is_empty() {
             return None;
         }
-        // `/a/b/` is under `/a/b`, so prefixes are the cuts before each slash, the whole path first.
-        let mut prefix = path;
-        loop {
-            if let Some(target) = self
-                .prefix
-                .get(prefix)
-                .and_then(|methods| methods.find(method, allowed))
-            {
-                return Some(target);
-            }
-            prefix = &prefix[..prefix.rfind('/')?];
-        }
+        cuts(path).find_map(|cut| self.find_cut(cut, method, allowed))
+    }
+
+    fn find_cut(&self, cut: &str, method: &Method, allowed: &mut Vec<Method>) -> Option<&Arc<T>> {
+        self.prefix.get(cut).and_then(|methods| methods.find(method, allowed))
     }
 }
 
@@ -213,8 +265,19 @@ impl<T> Methods<T> {
     }
 }
 
+/// The prefixes of a path, the longest first. `/a/b/` is under `/a/b`, so they are the cuts before each slash, the whole path first.
+fn cuts(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |cut| Some(&cut[..cut.rfind('/')?]))
+}
+
+/// The first segment of what follows a cut, and what follows that.
+fn next_segment(rest: &str) -> (&str, &str) {
+    let rest = rest.strip_prefix('/').unwrap_or_default();
+    rest.split_at(rest.find('/').unwrap_or(rest.len()))
+}
+
 /// Cuts the port and the root's dot off a Host header.
-fn host_name(host: &str) -> &str {
+pub(crate) fn host_name(host: &str) -> &str {
     let name = match host.rfind(':') {
         Some(colon) if !host[colon..].contains(']') => &host[..colon],
         _ => host,
@@ -234,6 +297,15 @@ impl<T> Default for Hosts<T> {
 }
 
 impl<T> Default for Paths<T> {
+    fn default() -> Self {
+        Self {
+            fixed: Tails::default(),
+            keyed: HashMap::new(),
+        }
+    }
+}
+
+impl<T> Default for Tails<T> {
     fn default() -> Self {
         Self {
             exact: HashMap::new(),

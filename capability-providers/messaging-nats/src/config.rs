@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use provider_sdk::config::ConfigReader;
 
-use crate::subjects::Pattern;
+use crate::subjects::{KeyToken, Pattern};
 
 const CONCURRENCY_DEFAULT: usize = 64;
 const WAITING_DEFAULT: usize = 1024;
@@ -45,6 +45,8 @@ pub(crate) struct HandlerConfig {
 pub(crate) struct SubscriptionSpec {
     pub(crate) subject: Pattern,
     pub(crate) queue: String,
+    /// Which token is the key of the actor, if it has one.
+    pub(crate) key: Option<KeyToken>,
 }
 
 impl HandlerConfig {
@@ -58,7 +60,9 @@ impl HandlerConfig {
             .read_list("subscriptions", |text| read_subscription(text, actor))
             .unwrap_or_default();
         for (at, spec) in subscriptions.iter().enumerate() {
-            if subscriptions[..at].contains(spec) {
+            // With and without a key they would be the same to NATS, and either might get a message.
+            let is_same = |other: &SubscriptionSpec| (&other.subject, &other.queue) == (&spec.subject, &spec.queue);
+            if subscriptions[..at].iter().any(is_same) {
                 reader.mistake("subscriptions", &format!("names `{}` twice", spec.subject));
             }
         }
@@ -85,9 +89,11 @@ fn read_subscription(text: &str, actor: &str) -> Result<SubscriptionSpec, String
     {
         return Err("has a queue group that is not one word".to_owned());
     }
+    let (subject, key) = KeyToken::take(subject)?;
     Ok(SubscriptionSpec {
-        subject: Pattern::to_hear(subject)?,
+        subject: Pattern::to_hear(&subject)?,
         queue: queue.to_owned(),
+        key,
     })
 }
 
@@ -125,6 +131,31 @@ mod tests {
             HandlerConfig::read(&map(&[("subscriptions", "orders.*, audit.> | auditors")]), "shop").expect("right");
         let queues: Vec<&str> = config.subscriptions.iter().map(|spec| spec.queue.as_str()).collect();
         assert_eq!(queues, ["shop", "auditors"]);
+    }
+
+    #[test]
+    fn one_token_may_be_the_key() {
+        let config = map(&[("subscriptions", "devices.{key}.telemetry, devices.{key}.>|all, audit.*")]);
+        let config = HandlerConfig::read(&config, "device").expect("right");
+        let read: Vec<_> = config
+            .subscriptions
+            .iter()
+            .map(|spec| (spec.subject.as_str(), spec.queue.as_str(), spec.key.is_some()))
+            .collect();
+        let expect = [
+            ("devices.*.telemetry", "device", true),
+            ("devices.*.>", "all", true),
+            ("audit.*", "device", false),
+        ];
+        assert_eq!(read, expect);
+        let config = map(&[("subscriptions", "a.{key},a.*,{key}.b,c.{id},d.{key}.{key},e.x{key}")]);
+        let mistakes = HandlerConfig::read(&config, "device").expect_err("four that cannot be read");
+        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+        let config = map(&[("subscriptions", "a.{key}.*,a.*.{key},a.*.*|other")]);
+        let mistakes = HandlerConfig::read(&config, "device").expect_err("one twice");
+        assert_eq!(mistakes, ["`subscriptions` names `a.*.*` twice"]);
+        let mistakes = ConsumerConfig::read(&map(&[("publish", "devices.{key}.x")])).expect_err("nothing to fill in");
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     }
 
     #[test]

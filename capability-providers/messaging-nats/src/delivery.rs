@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::consumer::trace_of;
+use crate::heard::{Heard, Unaddressed};
 
 /// Pauses between tries grow from the first to the last, plus up to as much again by chance.
 const PAUSE_FIRST: Duration = Duration::from_millis(10);
@@ -25,7 +26,8 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     /// Delivers one message until it is handled, failed, or `due`.
-    pub(crate) async fn deliver(&self, message: Message, due: Instant) {
+    pub(crate) async fn deliver(&self, heard: Heard, due: Instant) {
+        let Heard { message, key } = heard;
         let trace = trace_of(&message.headers);
         let for_actor = BrokerMessage {
             subject: message.subject.to_string(),
@@ -34,9 +36,13 @@ impl Delivery {
         };
         let mut pause = PAUSE_FIRST;
         let fault = loop {
-            let invocation = self
-                .invoker
-                .message(&self.link, for_actor.clone(), due.into_std(), trace.clone());
+            let invocation = self.invoker.message(
+                &self.link,
+                key.clone(),
+                for_actor.clone(),
+                due.into_std(),
+                trace.clone(),
+            );
             match tokio::time::timeout_at(due, invocation).await {
                 Ok(Ok(Ok(()))) => return,
                 Ok(Ok(Err(error))) => {
@@ -64,6 +70,15 @@ impl Delivery {
             FaultKind::Overloaded.code(),
         )
         .await;
+    }
+
+    /// Refuses a message that is for no actor.
+    pub(crate) async fn refuse_unaddressed(&self, unaddressed: &Unaddressed) {
+        let Unaddressed { message, error } = unaddressed;
+        warn!(link = %self.link, subject = %message.subject, %error, "message not handled");
+        let kind = FaultKind::BadArguments;
+        self.answer(message, kind.http_status(), &format!("{}: {error}", kind.code()))
+            .await;
     }
 
     /// Tells the asker, if there is one, in the way of NATS services.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream::SelectAll;
-use lattice_bus::{Message, Subscription};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +13,7 @@ use tracing::warn;
 
 use crate::config::HandlerConfig;
 use crate::delivery::Delivery;
+use crate::heard::{Ear, Heard, Unaddressed};
 
 /// One link's intake. It runs until it is stopped or its subscriptions end.
 pub(crate) struct Intake {
@@ -29,17 +29,18 @@ pub(crate) struct Intake {
 
 enum Step {
     Stop,
-    Message(Message),
+    Heard(Heard),
+    Unaddressed(Unaddressed),
     Room(OwnedSemaphorePermit),
     Ended,
 }
 
 impl Intake {
     /// Runs it. Messages are handed over in the order they came in, so that with a concurrency of one they are handled in it.
-    pub(crate) async fn run(self, subscriptions: Vec<Subscription>) {
-        let mut incoming: SelectAll<Subscription> = subscriptions.into_iter().collect();
+    pub(crate) async fn run(self, subscriptions: Vec<Ear>) {
+        let mut incoming: SelectAll<Ear> = subscriptions.into_iter().collect();
         let running = Arc::new(Semaphore::new(self.config.concurrency));
-        let mut waiting: VecDeque<(Message, Instant)> = VecDeque::new();
+        let mut waiting: VecDeque<(Heard, Instant)> = VecDeque::new();
         let mut stopping = false;
         let mut ended = false;
         let mut shedding = false;
@@ -52,43 +53,48 @@ impl Intake {
                     Ok(permit) => Step::Room(permit),
                     Err(_) => return,
                 },
-                message = incoming.next(), if !ended => message.map_or(Step::Ended, Step::Message),
+                heard = incoming.next(), if !ended => match heard {
+                    Some(Ok(heard)) => Step::Heard(heard),
+                    Some(Err(unaddressed)) => Step::Unaddressed(unaddressed),
+                    None => Step::Ended,
+                },
             };
             match step {
                 Step::Stop => {
                     stopping = true;
-                    for subscription in &mut incoming {
-                        subscription.drain().await;
+                    for ear in &mut incoming {
+                        ear.drain().await;
                     }
                 }
                 Step::Ended => ended = true,
                 Step::Room(permit) => {
-                    if let Some((message, due)) = waiting.pop_front() {
-                        self.hand_over(message, due, permit);
+                    if let Some((heard, due)) = waiting.pop_front() {
+                        self.hand_over(heard, due, permit);
                     }
                 }
-                Step::Message(message) if waiting.len() < self.config.waiting => {
+                Step::Unaddressed(unaddressed) => self.delivery.refuse_unaddressed(&unaddressed).await,
+                Step::Heard(heard) if waiting.len() < self.config.waiting => {
                     shedding = shedding && !waiting.is_empty();
-                    waiting.push_back((message, Instant::now() + self.config.timeout));
+                    waiting.push_back((heard, Instant::now() + self.config.timeout));
                 }
-                Step::Message(message) => {
+                Step::Heard(heard) => {
                     if !shedding {
                         shedding = true;
                         warn!(link = %self.delivery.link, waiting = self.config.waiting, "too many messages; refusing some");
                     }
-                    self.delivery.refuse(&message).await;
+                    self.delivery.refuse(&heard.message).await;
                 }
             }
         }
     }
 
-    fn hand_over(&self, message: Message, due: Instant, permit: OwnedSemaphorePermit) {
+    fn hand_over(&self, heard: Heard, due: Instant, permit: OwnedSemaphorePermit) {
         let delivery = Arc::clone(&self.delivery);
         let abort = self.abort.clone();
         self.tasks.spawn(async move {
             tokio::select! {
                 () = abort.cancelled() => {}
-                () = delivery.deliver(message, due) => {}
+                () = delivery.deliver(heard, due) => {}
             }
             drop(permit);
         });

@@ -19,6 +19,9 @@
 //! | `waiting` | `1024` | messages that wait beyond those; one more is refused, and answered so if it asks for an answer |
 //! | `timeout` | `30s` | longest a message may take, waiting included |
 //!
+//! One token of a subscription may be `{key}`: `devices.{key}.telemetry` hears `devices.*.telemetry` and hands each message to the stateful
+//! actor that the token names. A message whose token cannot be a key is refused, and answered so if it asks for an answer.
+//!
 //! The queue group is the actor's name unless the link names another, so that of all hosts that run the provider one hands a
 //! message over. A message that nobody took up (the actor is overloaded, or moving) is tried again until its time is over. When
 //! handling fails and the message asks for an answer, the answer has the headers `Nats-Service-Error` and
@@ -33,6 +36,7 @@
 mod config;
 mod consumer;
 mod delivery;
+mod heard;
 mod intake;
 mod provider;
 pub mod subjects;

@@ -21,6 +21,7 @@ use tracing::{info, warn};
 use crate::config::{ConsumerConfig, HandlerConfig};
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
+use crate::heard::Ear;
 use crate::intake::Intake;
 
 /// The kind that this provider is started by.
@@ -116,7 +117,8 @@ impl NatsMessaging {
                 .bus
                 .subscribe(spec.subject.as_str(), Some(&spec.queue), SUBSCRIPTION_CAPACITY)
                 .await;
-            subscriptions.push(subscribed.map_err(|error| LinkError::Unavailable(error.to_string()))?);
+            let subscription = subscribed.map_err(|error| LinkError::Unavailable(error.to_string()))?;
+            subscriptions.push(Ear::new(subscription, spec.key));
         }
         // Once this returns, a message sent by anyone is heard; while NATS is away, the subscriptions are made when it is back.
         if self.bus.is_connected() && tokio::time::timeout(SUBSCRIBE_TIMEOUT, self.confirm()).await.is_err() {

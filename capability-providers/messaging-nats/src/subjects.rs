@@ -2,12 +2,18 @@
 
 use std::fmt;
 
+use lattice_core::ActorKey;
+use lattice_core::id::ParseIdError;
+
 /// First tokens of subjects that belong to the lattice.
 const LATTICE: &str = "lat";
 /// First token of the subjects that answers come back to.
 const INBOX: &str = "_INBOX";
 /// NATS itself takes longer ones, but nothing else does.
 const LEN_MAX: usize = 1024;
+
+/// The token of a subscription that stands for an actor's key.
+const KEY_TOKEN: &str = "{key}";
 
 /// A subject with or without wildcards, as a link names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +47,9 @@ impl Pattern {
         let pattern = Self::read(text)?;
         if is_reserved(pattern.first()) {
             return Err("belongs to the lattice or to NATS itself".to_owned());
+        }
+        if text.split('.').any(|token| token == KEY_TOKEN) {
+            return Err("has `{key}`, which is filled in for `subscriptions` only; use `*`".to_owned());
         }
         Ok(pattern)
     }
@@ -90,6 +99,45 @@ impl Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Which token of a subject is the key of the actor that a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyToken(usize);
+
+impl KeyToken {
+    /// Puts a wildcard where a pattern has `{key}`, and says where that is.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its braces, in words that follow the pattern.
+    pub fn take(text: &str) -> Result<(String, Option<Self>), String> {
+        let mut key = None;
+        let mut tokens: Vec<&str> = text.split('.').collect();
+        for (at, token) in tokens.iter_mut().enumerate() {
+            if *token == KEY_TOKEN {
+                if key.replace(Self(at)).is_some() {
+                    return Err("has `{key}` more than once; an actor has one key".to_owned());
+                }
+                *token = "*";
+            } else if token.contains(['{', '}']) {
+                return Err(
+                    "has braces that are not `{key}` as a whole token, and nothing else is filled in".to_owned(),
+                );
+            }
+        }
+        Ok((tokens.join("."), key))
+    }
+
+    /// Reads the key out of a subject.
+    ///
+    /// # Errors
+    ///
+    /// When the token cannot be one.
+    pub fn read(self, subject: &str) -> Result<ActorKey, ParseIdError> {
+        // A subscription hears only subjects with that many tokens.
+        subject.split('.').nth(self.0).unwrap_or_default().parse()
     }
 }
 
@@ -159,6 +207,26 @@ mod tests {
         check("a.>", "a", false);
         check(">", "a", true);
         check("a", "ab", false);
+    }
+
+    #[test]
+    fn keys_are_read_out_of_subjects() {
+        let (pattern, key) = KeyToken::take("devices.{key}.>").expect("a pattern");
+        assert_eq!(pattern, "devices.*.>");
+        let key = key.expect("it has one");
+        let read = |subject: &str| key.read(subject).map(String::from).ok();
+        assert_eq!(read("devices.d-1.telemetry.x").as_deref(), Some("d-1"));
+        for subject in [
+            "devices",
+            "devices.a\u{1}b.x",
+            &format!("devices.{}.x", "x".repeat(129)),
+        ] {
+            assert_eq!(read(subject), None, "{subject}");
+        }
+        assert_eq!(KeyToken::take("a.*.>"), Ok(("a.*.>".to_owned(), None)));
+        for text in ["a.{key}.{key}", "a.{id}", "a.{key", "a.x{key}", "a.{KEY}"] {
+            assert!(KeyToken::take(text).is_err(), "{text}");
+        }
     }
 
     #[test]

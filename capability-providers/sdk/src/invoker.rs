@@ -4,18 +4,22 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use lattice_capability::{BrokerMessage, HttpBody, TraceContext};
-use lattice_core::{Fault, LinkId};
+use lattice_core::{ActorKey, Fault, LinkId};
 
 /// Calls the actor at the other end of a link, wherever in the lattice it runs.
 ///
 /// Given to every provider when it is built. Dropping the returned future cancels the call; so does dropping the body of a
 /// response that still streams.
+///
+/// With a key the call is for one stateful actor among those of the target's name. Such a call may have to be made again, so it is sent
+/// once all of its body is there.
 #[async_trait]
 pub trait ActorInvoker: Send + Sync + 'static {
-    /// Hands an HTTP request to the actor (`wasi:http/incoming-handler`).
+    /// Hands an HTTP request to the actor (`wasi:http/incoming-handler`). With a key, requests of one `Idempotency-Key` are the same call.
     async fn http(
         &self,
         link: &LinkId,
+        key: Option<ActorKey>,
         request: http::Request<HttpBody>,
         deadline: Instant,
         trace: Option<TraceContext>,
@@ -25,6 +29,7 @@ pub trait ActorInvoker: Send + Sync + 'static {
     async fn message(
         &self,
         link: &LinkId,
+        key: Option<ActorKey>,
         message: BrokerMessage,
         deadline: Instant,
         trace: Option<TraceContext>,

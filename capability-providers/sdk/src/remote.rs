@@ -13,6 +13,7 @@ mod call;
 mod dispatch;
 pub mod http;
 mod invoker;
+pub mod keyed;
 mod keyvalue;
 mod messaging;
 mod outgoing;

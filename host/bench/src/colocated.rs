@@ -49,6 +49,8 @@ pub(crate) async fn run() -> Result<()> {
 
 async fn of_actors(stage: &Stage, bytes: u32) -> Result<Duration> {
     let call = Call {
+        key: None,
+        owner_unreachable: false,
         actor: "relay".parse()?,
         interface: "test:relay/relay".to_owned(),
         function: "many".to_owned(),

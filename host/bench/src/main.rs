@@ -3,7 +3,8 @@
 //! Prints one JSON object a line, in the form that `cargo xtask bench` makes a table of: `name`, `ours`, `baseline` (its name
 //! and figure) and `target`. Rounds alternate between the two sides, so that a noisy neighbour hits both.
 //!
-//! With arguments (`colocated`, `remote`, `start`, `apps`) it measures only those.
+//! With arguments (`colocated`, `remote`, `start`, `apps`, `stateful` or a part of that: `moves`, `failover`, `keyed`, `crowd`) it measures
+//! only those. With `LATTICE_BENCH_QUICK=1` the stateful ones take a minute and say less.
 
 mod apps;
 mod bare;
@@ -11,6 +12,7 @@ mod colocated;
 mod lattice;
 mod remote;
 mod start;
+mod stateful;
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -35,6 +37,7 @@ async fn main() -> Result<()> {
     if wanted("apps") {
         apps::run().await?;
     }
+    stateful::run(|part| wanted("stateful") || wanted(part)).await?;
     Ok(())
 }
 

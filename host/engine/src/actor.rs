@@ -6,6 +6,7 @@ mod entry;
 mod http;
 mod instance;
 mod leash;
+mod live;
 mod reuse;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use self::crowd::Crowd;
 use self::entry::Entries;
 use self::instance::{Instance, Mold};
+pub use self::live::Live;
 use self::reuse::Warm;
 use crate::compiled::{Compiled, ExportedFunction};
 use crate::ctx::Shared;
@@ -33,7 +35,6 @@ use crate::gate::{Gate, NotAdmitted, Permit};
 use crate::imports::{self, LinkError};
 use crate::linked::{Grants, Linked, Origin};
 use crate::log::LogSink;
-use crate::profile::Flavor;
 use crate::start_error::StartError;
 use crate::values::{Args, Values};
 
@@ -147,7 +148,11 @@ impl Actor {
                 problem,
             },
         })?;
-        let entries = Arc::new(Entries::of(&pre, compiled.component()));
+        let entries = Entries::of(&pre, &compiled).map_err(|problem| StartError::Incompatible {
+            actor: name.clone(),
+            problem,
+        })?;
+        let entries = Arc::new(entries);
         let shared = Arc::new(Shared {
             party: Party::Actor(options.name.clone()),
             log: Arc::new(LogSink::new(Arc::clone(&linked))),
@@ -158,9 +163,11 @@ impl Actor {
             linked,
         });
         let source = match options.reuse {
+            // Its instances are not taken from here: each lives for one key.
+            _ if entries.stateful.is_some() => Source::Fresh,
             Reuse::Fresh => Source::Fresh,
             Reuse::Invocations(max) => Source::Warm(Warm::new(max)),
-            Reuse::Concurrent { .. } if compiled.flavor() == Flavor::Sequential => {
+            Reuse::Concurrent { .. } if !compiled.flavor().is_concurrent() => {
                 return Err(StartError::NotConcurrent(name));
             }
             Reuse::Concurrent {
@@ -211,10 +218,9 @@ impl Actor {
     ///
     /// Dropping the future interrupts the guest.
     pub async fn message(&self, message: BrokerMessage, call: &CallContext) -> Result<Result<(), String>, Fault> {
+        self.0.has_no_keys()?;
         let Some(entry) = &self.0.entries.message else {
-            return Err(self
-                .0
-                .not_found("takes no messages: it does not export wasmcloud:messaging/handler@0.2.0"));
+            return Err(self.0.takes_no_messages());
         };
         let origin = self.0.origin(call);
         match &self.0.source {
@@ -244,6 +250,7 @@ impl Actor {
         args: Args<'_>,
         call: &CallContext,
     ) -> Result<Values, Fault> {
+        self.0.has_no_keys()?;
         let export = self.0.export(interface, function)?;
         export.check_caller(args.signature())?;
         self.0.call_export(export, args, self.0.origin(call)).await
@@ -265,6 +272,7 @@ impl Actor {
         args: &[u8],
         call: &CallContext,
     ) -> Result<Bytes, Fault> {
+        self.0.has_no_keys()?;
         let export = self.0.export(interface, function)?;
         let values = Values::decode_params(&export.signature, args)
             .map_err(|error| Fault::new(FaultKind::BadArguments, format!("{}: {error}", export.signature)))?;
@@ -289,6 +297,7 @@ impl Actor {
         args: &str,
         call: &CallContext,
     ) -> Result<String, Fault> {
+        self.0.has_no_keys()?;
         let export = self.0.export(interface, function)?;
         let (values, format) = Values::parse_params(&export.signature, args)
             .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))?;
@@ -386,6 +395,19 @@ impl Inner {
         }
     }
 
+    /// Refuses a call that names no key where one has to be named.
+    fn has_no_keys(&self) -> Result<(), Fault> {
+        if self.entries.stateful.is_none() {
+            return Ok(());
+        }
+        let message = format!("actor `{}` is stateful: name a key", self.shared.name);
+        Err(Fault::new(FaultKind::BadArguments, message))
+    }
+
+    fn takes_no_messages(&self) -> Fault {
+        self.not_found("takes no messages: it does not export wasmcloud:messaging/handler@0.2.0")
+    }
+
     fn not_found(&self, what: &str) -> Fault {
         Fault::new(FaultKind::NotFound, format!("actor `{}` {what}", self.shared.name))
     }
@@ -397,6 +419,7 @@ impl Inner {
             deadline: call.deadline.min(own),
             invocation: call.invocation,
             trace: call.trace.clone(),
+            turn: None,
         }
     }
 
@@ -420,9 +443,16 @@ impl Inner {
                         format!("actor `{name}` had no free place before the deadline"),
                     )
                 }
-                NotAdmitted::Closed => Fault::new(FaultKind::Draining, format!("actor `{name}` is stopping here")),
+                NotAdmitted::Closed => self.stopping(),
             }
         })
+    }
+
+    fn stopping(&self) -> Fault {
+        Fault::new(
+            FaultKind::Draining,
+            format!("actor `{}` is stopping here", self.shared.name),
+        )
     }
 
     /// Runs one call in an instance of its own, under the actor's limits.
@@ -472,12 +502,14 @@ impl Inner {
                 }
                 Ok(result)
             }
-            Err(error) => {
-                let fault = instance.explain(&error);
-                tracing::debug!(actor = %self.shared.name, %fault, error = ?error, "a guest failed");
-                Err(fault)
-            }
+            Err(error) => Err(self.explain(&instance, &error)),
         }
+    }
+
+    fn explain(&self, instance: &Instance, error: &wasmtime::Error) -> Fault {
+        let fault = instance.explain(error);
+        tracing::debug!(actor = %self.shared.name, %fault, ?error, "a guest failed");
+        fault
     }
 
     fn counted<R>(&self, outcome: Result<R, Fault>) -> Result<R, Fault> {

@@ -47,15 +47,22 @@ pub enum LoadError {
     /// The second engine, for asynchronous components, does not work on this machine.
     #[error("this host cannot run asynchronous components: {0}")]
     Concurrency(String),
+    /// The engine for instances that stay does not work on this machine.
+    #[error("this host cannot run stateful components: {0}")]
+    Residence(String),
     /// The thread that compiled it died.
     #[error("the compiler crashed on this component")]
     Crashed,
 }
 
+/// What a stateful component exports, in every version.
+const STATEFUL: &[u8] = b"lattice:actor/lifecycle@";
+
 /// Compiles components and remembers them: in memory while an actor uses them, on disk for longer.
 pub(crate) struct Compiler {
     chosen: Chosen,
     concurrent: OnceLock<Result<wasmtime::Engine, String>>,
+    resident: OnceLock<Result<wasmtime::Engine, String>>,
     ticker: Ticker,
     cache: DiskCache,
     bytes_max: u64,
@@ -74,6 +81,7 @@ impl Compiler {
         Self {
             chosen,
             concurrent: OnceLock::new(),
+            resident: OnceLock::new(),
             ticker,
             cache: DiskCache::open(config.cache_dir.clone(), config.cache_bytes_max),
             bytes_max: config.component_bytes_max,
@@ -147,7 +155,8 @@ impl Compiler {
 
     fn produce_blocking(&self, digest: Digest, bytes: &[u8]) -> Result<Compiled, LoadError> {
         self.check(digest, bytes)?;
-        for flavor in [Flavor::Sequential, Flavor::Concurrent] {
+        let usual = self.usual_flavor(bytes);
+        for flavor in [usual, Flavor::Concurrent] {
             // The second engine is not made only to look for something that was never compiled.
             if flavor == Flavor::Concurrent && self.concurrent.get().is_none() && !self.cache.mentions(&digest) {
                 continue;
@@ -157,7 +166,7 @@ impl Compiler {
                 return Ok(Compiled::new(digest, component, flavor));
             }
         }
-        let (component, flavor) = self.compile(digest, bytes)?;
+        let (component, flavor) = self.compile(digest, bytes, usual)?;
         let compiled = Compiled::new(digest, self.kept(&digest, component), flavor);
         memory::give_back();
         Ok(compiled)
@@ -192,10 +201,10 @@ impl Compiler {
     }
 
     /// Tries without asynchrony first: validation refuses what needs it long before code is generated.
-    fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<(Component, Flavor), LoadError> {
+    fn compile(&self, digest: Digest, bytes: &[u8], usual: Flavor) -> Result<(Component, Flavor), LoadError> {
         let started = std::time::Instant::now();
-        let sequential = match Component::from_binary(self.engine(Flavor::Sequential)?, bytes) {
-            Ok(component) => Ok((component, Flavor::Sequential)),
+        let sequential = match Component::from_binary(self.engine(usual)?, bytes) {
+            Ok(component) => Ok((component, usual)),
             Err(error) => Err(error),
         };
         let compiled = sequential.or_else(|_| {
@@ -208,19 +217,31 @@ impl Compiler {
         compiled
     }
 
-    fn engine(&self, flavor: Flavor) -> Result<&wasmtime::Engine, LoadError> {
-        match flavor {
-            Flavor::Sequential => Ok(&self.chosen.engine),
-            Flavor::Concurrent => self
-                .concurrent
-                .get_or_init(|| {
-                    let engine = self.chosen.concurrent().map_err(|error| format!("{error:#}"))?;
-                    self.ticker.add(&engine);
-                    Ok(engine)
-                })
-                .as_ref()
-                .map_err(|problem| LoadError::Concurrency(problem.clone())),
+    /// What a component runs in unless it needs asynchrony. One that is stateful says so by what it exports, by a name that stands in its
+    /// bytes as it is; should it stand there for another reason, the component runs all the same.
+    fn usual_flavor(&self, bytes: &[u8]) -> Flavor {
+        let stateful = || bytes.windows(STATEFUL.len()).any(|window| window == STATEFUL);
+        match self.chosen.has_pool() && stateful() {
+            true => Flavor::Resident,
+            false => Flavor::Sequential,
         }
+    }
+
+    fn engine(&self, flavor: Flavor) -> Result<&wasmtime::Engine, LoadError> {
+        let other = match flavor {
+            Flavor::Sequential => return Ok(&self.chosen.engine),
+            Flavor::Resident => &self.resident,
+            Flavor::Concurrent => &self.concurrent,
+        };
+        let made = other.get_or_init(|| {
+            let engine = self.chosen.another(flavor).map_err(|error| format!("{error:#}"))?;
+            self.ticker.add(&engine);
+            Ok(engine)
+        });
+        made.as_ref().map_err(|problem| match flavor {
+            Flavor::Concurrent => LoadError::Concurrency(problem.clone()),
+            Flavor::Sequential | Flavor::Resident => LoadError::Residence(problem.clone()),
+        })
     }
 }
 

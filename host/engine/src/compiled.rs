@@ -68,7 +68,7 @@ impl Compiled {
     pub(crate) fn new(digest: Digest, component: Component, flavor: Flavor) -> Self {
         let ty = component.component_type();
         let engine = component.engine();
-        let shape = Shape::of(&ty, engine, flavor == Flavor::Concurrent);
+        let shape = Shape::of(&ty, engine, flavor.is_concurrent());
         let exports = ty
             .exports(engine)
             .filter_map(|(name, item)| match item.ty {

@@ -32,6 +32,22 @@ impl Raised {
     pub(crate) fn deadline() -> Self {
         Self(deadline_passed())
     }
+
+    /// The guest did what it must not.
+    pub(crate) fn misuse(message: impl Into<String>) -> Self {
+        Self(Fault::new(FaultKind::Trap, message))
+    }
+
+    /// The guest has, or gives, more than it may.
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        Self(Fault::new(FaultKind::TooLarge, message).blaming(Blame::Guest))
+    }
+}
+
+impl From<Fault> for Raised {
+    fn from(fault: Fault) -> Self {
+        Self(fault)
+    }
 }
 
 impl std::fmt::Display for Raised {

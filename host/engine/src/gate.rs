@@ -86,6 +86,22 @@ impl Gate {
         }
     }
 
+    /// Goes in whatever the capacity, for calls that are bounded elsewhere.
+    pub(crate) fn join(&self) -> Result<Permit, NotAdmitted> {
+        let mut state = self.0.state.lock();
+        if state.closed {
+            return Err(NotAdmitted::Closed);
+        }
+        state.in_flight += 1;
+        Ok(Permit(Some(Arc::clone(&self.0))))
+    }
+
+    /// Goes in even when nobody is admitted any more, to end what was begun.
+    pub(crate) fn hold(&self) -> Permit {
+        self.0.state.lock().in_flight += 1;
+        Permit(Some(Arc::clone(&self.0)))
+    }
+
     /// Changes how many may be inside and wait. Those inside stay.
     pub(crate) fn resize(&self, capacity: usize, queue_max: usize) {
         let mut state = self.0.state.lock();
@@ -243,6 +259,7 @@ mod tests {
         gate.close();
         assert_eq!(waiting.await.expect("runs"), Err(NotAdmitted::Closed));
         assert_eq!(gate.enter(soon()).await.map(drop), Err(NotAdmitted::Closed));
+        assert_eq!(gate.join().map(drop), Err(NotAdmitted::Closed));
         drop(inside);
         gate.emptied().await;
     }

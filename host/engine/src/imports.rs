@@ -1,5 +1,6 @@
 //! What a component finds when it is instantiated: exactly what it was granted.
 
+mod actor;
 mod bridge;
 mod bus;
 mod config;
@@ -19,7 +20,11 @@ use crate::linked::Grants;
 use crate::profile::Flavor;
 use crate::start_error::ImportProblem;
 
+pub(crate) use self::actor::types as actor_types;
+pub(crate) use self::bus::TargetInterface;
 pub(crate) use self::http::{from_wasi_error, sends_by_client, to_wasi_error};
+pub(crate) use self::keyvalue::Bucket;
+pub(crate) use self::keyvalue_draft2::Cas;
 pub(crate) use self::messaging::BrokerMessage;
 use self::wanted::{Wanted, Wants};
 
@@ -52,7 +57,8 @@ fn add_wasi(linker: &mut Linker<Ctx>, flavor: Flavor) -> wasmtime::Result<()> {
     config::add(linker)?;
     logging::add(linker)?;
     bus::add(linker)?;
-    if flavor == Flavor::Concurrent {
+    actor::add(linker)?;
+    if flavor.is_concurrent() {
         wasmtime_wasi::p3::add_to_linker(linker)?;
         http::add_types_async(linker)?;
     }

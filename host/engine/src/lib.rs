@@ -4,7 +4,7 @@
 //! component joined with exactly what its links grant. What lies behind a link, and where, is not known here: the engine
 //! asks a [`Linked`] for it. Nothing in this crate talks to a network.
 //!
-//! Where to start reading: [`Actor`] for what a call goes through, `imports` for what a guest finds, `compile` for how bytes
+//! Where to start reading: [`Actor`] for what a call goes through, [`Live`] for the turns of a stateful one, `imports` for what a guest finds, `compile` for how bytes
 //! become code, `profile` for how the machine decides.
 //!
 //! What holds here: a guest reaches nothing that was not granted; a call ends at its deadline, or when its caller drops it;
@@ -19,9 +19,11 @@ mod engine;
 mod epoch;
 mod fault;
 mod gate;
+mod handles;
 mod imports;
 mod limits;
 mod linked;
+mod live;
 mod log;
 mod profile;
 mod served;
@@ -29,12 +31,14 @@ mod shape;
 mod start_error;
 mod values;
 
-pub use actor::{Actor, ActorOptions, ActorStats, Drained};
+pub use actor::{Actor, ActorOptions, ActorStats, Drained, Live};
 pub use compile::LoadError;
 pub use compiled::Compiled;
 pub use config::EngineConfig;
 pub use engine::{Engine, EngineError};
-pub use linked::{Granted, Grants, Linked, LogLevel, Need, Origin, OutgoingCall};
+pub use lattice_core::stateful::{Cause, Cells, Effects, Image, PeerSend, Refusal, ReminderChange, Saved, StopReason};
+pub use linked::{Granted, Grants, Linked, LogLevel, Need, Origin, OutgoingCall, PeerCall, TurnRef};
+pub use live::{Turn, WakeError, Waking};
 pub use profile::{FailedProfile, Machine, Profile, ProfileChoice, ProfileReport, UnknownProfile};
 pub use served::InterfaceClass;
 pub use shape::{FunctionSig, InterfaceUse, Shape};

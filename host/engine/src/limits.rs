@@ -30,8 +30,8 @@ impl MemoryLimit {
         }
     }
 
-    #[cfg(test)]
-    fn used(&self) -> usize {
+    /// Bytes of linear memory now.
+    pub(crate) fn used(&self) -> usize {
         self.used
     }
 

@@ -4,9 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use lattice_capability::{KeyValue, Messaging, OutgoingHttp, TraceContext};
-use lattice_core::{Fault, FunctionSet, InterfaceId, InvocationId, LinkId, LinkLabel, VersionedInterface};
+use lattice_core::stateful::Refusal;
+use lattice_core::{
+    ActorKey, Fault, FunctionSet, InterfaceId, InvocationId, KeyedActor, LinkId, LinkLabel, VersionedInterface,
+};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::values::{Args, Values};
 
@@ -47,6 +52,15 @@ pub trait Linked: Send + Sync + 'static {
     /// The fault of the callee, or why it could not be reached.
     async fn call(&self, call: OutgoingCall<'_>) -> Result<Values, Fault>;
 
+    /// Calls the peer-handler of another stateful actor.
+    ///
+    /// # Errors
+    ///
+    /// The fault of the callee, or why it could not be reached. The callee's own no is no fault.
+    async fn call_peer(&self, call: PeerCall) -> Result<Result<Bytes, Refusal>, Fault> {
+        Err(Fault::denied(format!("there is no link to `{}`", call.to)))
+    }
+
     /// Takes a line that the actor logged. Called from the guest's own task: must not block.
     fn log(&self, level: LogLevel, context: &str, message: &str);
 }
@@ -81,6 +95,27 @@ pub struct OutgoingCall<'a> {
     pub args: Args<'a>,
     /// The invocation that the call is part of.
     pub origin: Origin,
+    /// The key of the actor that is meant, if the caller chose one.
+    pub key: Option<ActorKey>,
+    /// With a key: how many calls to actors with keys the caller made before, in this turn or invocation.
+    pub nth: u32,
+}
+
+/// A call of an actor to the peer-handler of a stateful one.
+#[derive(Clone, Debug)]
+pub struct PeerCall {
+    /// Whom it is for.
+    pub to: KeyedActor,
+    /// What it asks for, in the actors' own words.
+    pub operation: String,
+    /// The actors' own bytes.
+    pub body: Bytes,
+    /// Which of its links the caller chose.
+    pub label: LinkLabel,
+    /// The invocation that the call is part of.
+    pub origin: Origin,
+    /// How many calls to actors with keys the caller made before, in this turn or invocation.
+    pub nth: u32,
 }
 
 impl OutgoingCall<'_> {
@@ -100,6 +135,19 @@ pub struct Origin {
     pub invocation: InvocationId,
     /// The trace to continue.
     pub trace: Option<TraceContext>,
+    /// The turn of a stateful actor that it is.
+    pub turn: Option<Arc<TurnRef>>,
+}
+
+/// Names a turn of a stateful actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnRef {
+    /// Whose turn it is.
+    pub actor: KeyedActor,
+    /// The actors that wait for its answer, this one the last.
+    pub chain: Vec<KeyedActor>,
+    /// The message that is served.
+    pub id: Uuid,
 }
 
 /// How much a log line matters, in the words of `wasi:logging`.

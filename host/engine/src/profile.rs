@@ -95,9 +95,14 @@ pub(crate) fn choose(choice: ProfileChoice) -> Result<Chosen, Vec<FailedProfile>
 }
 
 impl Chosen {
-    /// Makes the second engine, for components that use asynchrony.
-    pub(crate) fn concurrent(&self) -> wasmtime::Result<wasmtime::Engine> {
-        settings::engine(&self.plan, Flavor::Concurrent)
+    /// Makes another engine, of that flavor.
+    pub(crate) fn another(&self, flavor: Flavor) -> wasmtime::Result<wasmtime::Engine> {
+        settings::engine(&self.plan, flavor)
+    }
+
+    /// Whether instances of the first engine come from a pool.
+    pub(crate) fn has_pool(&self) -> bool {
+        self.plan.pool_slots().is_some()
     }
 
     /// How many components may be compiled at a time.

@@ -37,6 +37,7 @@ struct Row {
 
 const BOTH_WASI: &[&str] = &["0.2.12", "0.3.0"];
 const KEYVALUE: &[&str] = &["0.2.0-draft", "0.2.0-draft2"];
+const ACTOR: &[&str] = &["0.1.0"];
 
 const TABLE: &[Row] = &[
     wasi("wasi:cli", BOTH_WASI),
@@ -59,6 +60,12 @@ const TABLE: &[Row] = &[
     wasi("wasi:logging/logging", &["", "0.1.0-draft"]),
     capability("wasmcloud:messaging/consumer", &["0.2.0"]),
     wasi("wasmcloud:bus/lattice", &["1.0.0", "2.0.1"]),
+    wasi("lattice:actor/types", ACTOR),
+    wasi("lattice:actor/state", ACTOR),
+    wasi("lattice:actor/context", ACTOR),
+    wasi("lattice:actor/reminders", ACTOR),
+    // What it reaches is decided call by call.
+    wasi("lattice:actor/peers", ACTOR),
 ];
 
 const fn wasi(pattern: &'static str, versions: &'static [&'static str]) -> Row {
@@ -94,10 +101,14 @@ pub(crate) fn served(interface: &VersionedInterface) -> Served {
 }
 
 /// What components export for the host, or a provider, to drive.
-const DRIVEN: [&str; 3] = [
+const DRIVEN: [&str; 7] = [
     "wasi:http/incoming-handler",
     "wasi:http/handler",
     "wasmcloud:messaging/handler",
+    "lattice:actor/lifecycle",
+    "lattice:actor/snapshot",
+    "lattice:actor/reminder-handler",
+    "lattice:actor/peer-handler",
 ];
 
 /// Classifies an interface for people.
@@ -162,6 +173,8 @@ mod tests {
         );
         check("wasi:logging/logging", &Served::Yes(InterfaceClass::Wasi));
         check("wasmcloud:bus/lattice@2.0.0", &Served::Yes(InterfaceClass::Wasi));
+        check("lattice:actor/state@0.1.0", &Served::Yes(InterfaceClass::Wasi));
+        check("lattice:actor/lifecycle@0.1.0", &Served::No);
         check("wasi:blobstore/blobstore@0.2.0-draft", &Served::No);
         check("demo:ping/pong@1.0.0", &Served::No);
         let near = ["wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft2"];

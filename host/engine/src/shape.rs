@@ -49,6 +49,18 @@ pub struct FunctionSig {
 }
 
 impl Shape {
+    /// Whether it may call something outside of its host: a capability, another actor, a peer.
+    pub(crate) fn reaches_out(&self) -> bool {
+        self.imports.iter().any(|import| {
+            let mut functions = import.functions.iter();
+            match (import.class, import.interface.id.as_str()) {
+                (InterfaceClass::Wasi, "lattice:actor/peers") => functions.any(|function| function.name == "call"),
+                (InterfaceClass::Wasi, _) => false,
+                (InterfaceClass::Capability | InterfaceClass::Bridge, _) => functions.next().is_some(),
+            }
+        })
+    }
+
     pub(crate) fn of(ty: &Component, engine: &wasmtime::Engine, is_async: bool) -> Self {
         let mut shape = Self {
             is_async,

@@ -132,6 +132,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "LATTICE_REPLICAS_MAX", value_name = "COUNT")]
     pub(crate) replicas_max: Option<u32>,
 
+    /// The most memory that stateful actors which are awake may have together [default: half of the machine's].
+    #[arg(long, env = "LATTICE_STATEFUL_MEMORY", value_name = "SIZE")]
+    pub(crate) stateful_memory: Option<String>,
+
     /// The folder with the secrets of actors, one file each [default: <data-dir>/secrets].
     #[arg(long, env = "LATTICE_SECRETS", value_name = "FOLDER")]
     pub(crate) secrets: Option<PathBuf>,
@@ -179,6 +183,7 @@ impl Settings {
             lost_after: self.lost_after.or(file.lost_after),
             grace: self.grace.or(file.grace),
             replicas_max: self.replicas_max.or(file.replicas_max),
+            stateful_memory: self.stateful_memory.or(file.stateful_memory),
             secrets: self.secrets.or(file.secrets),
             controller_seed: self.controller_seed.or(file.controller_seed),
             log_format: self.log_format.or(file.log_format),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lattice_bus::{Credentials, TlsConfig};
-use lattice_core::text::parse_duration;
+use lattice_core::text::{parse_bytes, parse_duration};
 use lattice_core::{Labels, LatticeId, OperatorId};
 use lattice_engine::ProfileChoice;
 use lattice_process::{DEFAULT_LOG, LogFormat};
@@ -41,6 +41,8 @@ pub(crate) struct HostConfig {
     pub(crate) lost_after: Duration,
     pub(crate) grace: Duration,
     pub(crate) replicas_max: Option<u32>,
+    /// None for what the machine's size says.
+    pub(crate) stateful_memory: Option<u64>,
     pub(crate) secrets: PathBuf,
     pub(crate) controller_seed: Option<PathBuf>,
     pub(crate) log_format: LogFormat,
@@ -114,6 +116,10 @@ impl HostConfig {
                 "must be at least two heartbeats, or one late message loses a host",
             );
         }
+        let stateful_memory = settings
+            .stateful_memory
+            .as_deref()
+            .and_then(|text| check.bytes("stateful-memory", text));
         let grace = check.duration("grace", settings.grace.as_deref(), DEFAULT_GRACE);
         let log_format = settings
             .log_format
@@ -137,6 +143,7 @@ impl HostConfig {
                 trust_bundle: settings.trust_bundle.unwrap_or_else(|| data_dir.join("trust.jwt")),
                 secrets: settings.secrets.unwrap_or_else(|| data_dir.join("secrets")),
                 replicas_max: settings.replicas_max,
+                stateful_memory,
                 controller_seed: settings.controller_seed,
                 data_dir,
                 operators,
@@ -196,6 +203,7 @@ impl HostConfig {
             "lost-after-ms": u64::try_from(self.lost_after.as_millis()).unwrap_or(u64::MAX),
             "grace-ms": u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
             "replicas-max": self.replicas_max,
+            "stateful-memory-bytes": self.stateful_memory,
             "secrets": self.secrets,
             "controller-seed": self.controller_seed,
             "log-format": self.log_format.to_string(),
@@ -221,6 +229,16 @@ impl Checker {
         text.parse()
             .map_err(|error| self.mistake(key, &format!("is wrong: {error}")))
             .ok()
+    }
+
+    fn bytes(&mut self, key: &str, text: &str) -> Option<u64> {
+        match parse_bytes(text) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                self.mistake(key, &format!("is not a size: {error}"));
+                None
+            }
+        }
     }
 
     fn duration(&mut self, key: &str, text: Option<&str>, default: Duration) -> Duration {

@@ -60,6 +60,11 @@ fn main() -> ExitCode {
         eprintln!("lattice-host: {error:#}");
         return ExitCode::from(Exit::BadConfig as u8);
     }
+    #[cfg(feature = "sabotage")]
+    if std::env::var_os("LATTICE_SABOTAGE").is_some() {
+        warn!("this host does without the fence of stateful actors: it loses what they are told");
+        lattice_stateful::sabotage::remove_the_fence();
+    }
     let exit = tokio::runtime::Runtime::new()
         .context("cannot start the runtime")
         .and_then(|runtime| {
@@ -224,6 +229,9 @@ fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Resu
         grace: config.grace,
         engine,
         replicas_max: config.replicas_max,
+        stateful_memory_max: config
+            .stateful_memory
+            .unwrap_or_else(NodeConfig::default_stateful_memory),
         secrets: config.secrets.clone(),
         controller: config
             .controller_seed

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lattice_controller::ControllerSettings;
 use lattice_core::{Labels, LatticeId, OperatorId};
-use lattice_engine::EngineConfig;
+use lattice_engine::{EngineConfig, Machine};
 use nkeys::KeyPair;
 
 /// A host's settings, all of them checked by whoever read them.
@@ -36,6 +36,8 @@ pub struct NodeConfig {
     pub engine: EngineConfig,
     /// The most replicas, over all actors, that may be placed here. None: no limit.
     pub replicas_max: Option<u32>,
+    /// The most linear memory, in bytes, of stateful actors that are awake here. Beyond it those longest idle are put to rest.
+    pub stateful_memory_max: u64,
     /// The folder with the secrets of actors, one file each.
     pub secrets: PathBuf,
     /// How this host's controller leads, if it may.
@@ -43,6 +45,11 @@ pub struct NodeConfig {
 }
 
 impl NodeConfig {
+    /// What stateful actors may have of this machine's memory unless somebody says otherwise, in bytes: half of what it has.
+    pub fn default_stateful_memory() -> u64 {
+        (Machine::probe().memory_bytes / 2).max(64 << 20)
+    }
+
     pub(crate) fn blobs(&self) -> PathBuf {
         self.data_dir.join("blobs")
     }

@@ -35,6 +35,8 @@ pub mod names {
     pub const ACTOR_REPLACED: &str = "actor-replaced";
     /// An actor is gone from here.
     pub const ACTOR_STOPPED: &str = "actor-stopped";
+    /// Something happened to one stateful actor; the data says what.
+    pub const KEYED_ACTOR: &str = "keyed-actor";
     /// A provider serves here.
     pub const PROVIDER_STARTED: &str = "provider-started";
     /// A provider here failed and is being restarted.

@@ -11,7 +11,7 @@ use lattice_core::presence::MemberState;
 use lattice_core::{
     ActiveLink, ActorName, Fault, FaultKind, FunctionName, InvocationId, MemberId, Party, VersionedInterface,
 };
-use lattice_engine::{Args, Values};
+use lattice_engine::{Args, Signature, Values};
 use lattice_mesh::{Body, OutgoingCall, Reply};
 use parking_lot::RwLock;
 
@@ -75,13 +75,7 @@ impl Shared {
                 let (body, signature) = (encode(&args)?, args.signature().clone());
                 let reply = self.call_elsewhere(name, call, Bytes::new(), body.into()).await?;
                 let bytes = reply.body.collect(REPLY_BYTES_MAX).await?;
-                Values::decode_results(&signature, &bytes).map_err(|error| {
-                    Fault::new(
-                        FaultKind::BadArguments,
-                        format!("the results of {} differ from its type: {error}", call.function),
-                    )
-                    .blaming(lattice_core::Blame::Guest)
-                })
+                decode_results(&signature, call.function, &bytes)
             }
         }
     }
@@ -155,7 +149,15 @@ impl Call<'_> {
     }
 }
 
-fn encode(args: &Args<'_>) -> Result<Bytes, Fault> {
+/// Reads results by the type that the caller has of the function.
+pub(crate) fn decode_results(signature: &Signature, function: &str, bytes: &[u8]) -> Result<Values, Fault> {
+    Values::decode_results(signature, bytes).map_err(|error| {
+        let fault = format!("the results of {function} differ from its type: {error}");
+        Fault::new(FaultKind::BadArguments, fault).blaming(lattice_core::Blame::Guest)
+    })
+}
+
+pub(crate) fn encode(args: &Args<'_>) -> Result<Bytes, Fault> {
     args.encode()
         .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))
 }

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use lattice_capability::messaging::wire::{MessagingReply, MessagingRequest};
 use lattice_capability::{BrokerMessage, HttpBody, TraceContext};
 use lattice_core::{
-    ActiveLink, ActorName, Fault, FaultKind, InterfaceId, LinkId, Party, ProviderName, VersionedInterface,
+    ActiveLink, ActorKey, ActorName, Fault, FaultKind, InterfaceId, LinkId, Party, ProviderName, VersionedInterface,
 };
+use lattice_mesh::{KeyedTarget, Reply};
 use provider_sdk::ActorInvoker;
-use provider_sdk::remote::http as wire;
-use provider_sdk::remote::{HTTP_HANDLER_FUNCTION, MESSAGE_HANDLER_FUNCTION};
+use provider_sdk::remote::{HTTP_HANDLER_FUNCTION, MESSAGE_HANDLER_FUNCTION, http as wire, keyed};
+use uuid::Uuid;
 
 use crate::invoke::{Call, Way};
 use crate::limited::limit_request;
@@ -78,6 +79,7 @@ impl ActorInvoker for NodeInvoker {
     async fn http(
         &self,
         link: &LinkId,
+        key: Option<ActorKey>,
         request: http::Request<HttpBody>,
         deadline: Instant,
         trace: Option<TraceContext>,
@@ -93,6 +95,16 @@ impl ActorInvoker for NodeInvoker {
             trace: trace.as_ref(),
             invocation: shared.invocations.next(),
         };
+        if let Some(key) = key {
+            let target = keyed::target_of(&link.id, key, request.headers());
+            let max = link.limits.payload_bytes_max.unwrap_or(keyed::BODY_BYTES_MAX);
+            let request = keyed::collect(request, max, deadline).await?;
+            let (head, body) = wire::encode_collected(request)?;
+            let called = shared.call_keyed(&call, target, Vec::new(), head, body);
+            let (reply, outstanding) = called.await?;
+            let body = keyed::holding(reply.body, outstanding);
+            return wire::decode_response(Reply { body, ..reply });
+        }
         match shared.way_to(&name) {
             Way::Here(entry) => entry.http(bounded(request, &link)?, call.context()).await,
             Way::Elsewhere => {
@@ -106,6 +118,7 @@ impl ActorInvoker for NodeInvoker {
     async fn message(
         &self,
         link: &LinkId,
+        key: Option<ActorKey>,
         message: BrokerMessage,
         deadline: Instant,
         trace: Option<TraceContext>,
@@ -122,20 +135,33 @@ impl ActorInvoker for NodeInvoker {
             trace: trace.as_ref(),
             invocation: shared.invocations.next(),
         };
+        if let Some(key) = key {
+            let body = rmp_serde::to_vec_named(&MessagingRequest::Handle(message))
+                .map_err(|error| Fault::internal(error.to_string()))?;
+            let target = KeyedTarget::new(key, Uuid::new_v4());
+            let called = shared.call_keyed(&call, target, Vec::new(), Bytes::new(), body.into());
+            let (reply, _outstanding) = called.await?;
+            return handled(reply).await;
+        }
         match shared.way_to(&name) {
             Way::Here(entry) => entry.message(message, &call.context()).await,
             Way::Elsewhere => {
                 let body = rmp_serde::to_vec_named(&MessagingRequest::Handle(message))
                     .map_err(|error| Fault::internal(error.to_string()))?;
                 let reply = shared.call_elsewhere(&name, &call, Bytes::new(), body.into()).await?;
-                let bytes = reply.body.collect(REPLY_BYTES_MAX).await?;
-                match rmp_serde::from_slice(&bytes) {
-                    Ok(MessagingReply::Done) => Ok(Ok(())),
-                    Ok(MessagingReply::HandlerError(error)) => Ok(Err(error)),
-                    Ok(_) | Err(_) => Err(Fault::internal("the answer to a message cannot be read")),
-                }
+                handled(reply).await
             }
         }
+    }
+}
+
+/// Reads an actor's answer to a message.
+async fn handled(reply: Reply) -> Result<Result<(), String>, Fault> {
+    let bytes = reply.body.collect(REPLY_BYTES_MAX).await?;
+    match rmp_serde::from_slice(&bytes) {
+        Ok(MessagingReply::Done) => Ok(Ok(())),
+        Ok(MessagingReply::HandlerError(error)) => Ok(Err(error)),
+        Ok(_) | Err(_) => Err(Fault::internal("the answer to a message cannot be read")),
     }
 }
 

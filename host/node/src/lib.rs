@@ -33,6 +33,9 @@ mod restore;
 mod route;
 mod secrets;
 
+// Actors with state.
+mod stateful;
+
 // Commands and what is told.
 mod control;
 pub mod events;

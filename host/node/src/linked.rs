@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use lattice_capability::{KeyValue, Messaging, OutgoingHttp};
-use lattice_core::{ActiveLink, Fault, FaultKind, InterfaceId, LinkLabel, Party, ProviderName};
-use lattice_engine::{Granted, Linked, LogLevel, Need, OutgoingCall, Values};
+use lattice_core::stateful::Refusal;
+use lattice_core::{ActiveLink, Fault, FaultKind, InterfaceId, KeyedActor, LinkLabel, Party, ProviderName};
+use lattice_engine::{Granted, Linked, LogLevel, Need, Origin, OutgoingCall, PeerCall, Values};
 use provider_sdk::Provider;
 use provider_sdk::remote::{RemoteKeyValue, RemoteMessaging, RemoteOutgoingHttp};
 use tracing::{debug, error, info, trace, warn};
@@ -14,6 +16,7 @@ use crate::grants::Source;
 use crate::invoke::Call;
 use crate::limited::Limited;
 use crate::shared::Shared;
+use crate::stateful::{PEER_FUNCTION, PeerMessage, ask_peer, peer_interface, peer_link, target_of};
 
 /// The links of one actor on this host.
 pub(crate) struct ActorLinks {
@@ -168,7 +171,37 @@ impl Linked for ActorLinks {
             trace: call.origin.trace.as_ref(),
             invocation: call.origin.invocation,
         };
-        self.shared.call_actor(name, &way, call.args.clone()).await
+        match &call.key {
+            None => self.shared.call_actor(name, &way, call.args.clone()).await,
+            Some(key) => {
+                let (turn, chain) = turn_of(&call.origin);
+                let target = target_of(key.clone(), turn, call.nth);
+                self.shared.call_keyed_actor(&way, target, chain, &call.args).await
+            }
+        }
+    }
+
+    async fn call_peer(&self, call: PeerCall) -> Result<Result<Bytes, Refusal>, Fault> {
+        let view = self.shared.member.links().current();
+        let link = peer_link(&view, &self.source.party, &Party::Actor(call.to.name.clone()))?;
+        let interface = peer_interface();
+        let way = Call {
+            link,
+            interface: &interface,
+            function: PEER_FUNCTION,
+            deadline: self.shared.meters.admit(link, call.origin.deadline)?,
+            trace: call.origin.trace.as_ref(),
+            invocation: call.origin.invocation,
+        };
+        let (turn, chain) = turn_of(&call.origin);
+        let message = PeerMessage {
+            from: call.origin.turn.as_ref().map(|turn| &turn.actor),
+            to: &call.to,
+            operation: &call.operation,
+            body: call.body,
+        };
+        let target = target_of(call.to.key.clone(), turn, call.nth);
+        ask_peer(&self.shared, message, &way, target, chain).await
     }
 
     fn log(&self, level: LogLevel, context: &str, message: &str) {
@@ -180,5 +213,13 @@ impl Linked for ActorLinks {
             LogLevel::Warn => warn!(target: "lattice::actor", actor, context, "{message}"),
             LogLevel::Error | LogLevel::Critical => error!(target: "lattice::actor", actor, context, "{message}"),
         }
+    }
+}
+
+/// The turn that a call is made in, and the actors that wait for it.
+fn turn_of(origin: &Origin) -> (Option<uuid::Uuid>, Vec<KeyedActor>) {
+    match &origin.turn {
+        Some(turn) => (Some(turn.id), turn.chain.clone()),
+        None => (None, Vec::new()),
     }
 }

@@ -110,6 +110,7 @@ impl Node {
             orders,
             secrets: Secrets::new(config.secrets),
             replicas_max: config.replicas_max,
+            stateful_memory_max: config.stateful_memory_max,
         });
         shared.orders.keep(&shared.tasks);
         if tokio::time::timeout(LINKS_PATIENCE, member.links().caught_up())

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lattice_capability::CallContext;
 use lattice_capability::messaging::wire::{MessagingReply, MessagingRequest};
 use lattice_core::{ActorName, Fault, FaultKind, Party, ProviderName};
-use lattice_mesh::{IncomingCall, Receiver, Reply};
+use lattice_mesh::{IncomingAsk, IncomingCall, Receiver, Reply};
 use provider_sdk::remote;
 
 use crate::actors::Entry;
@@ -43,6 +43,10 @@ impl Receiver for NodeReceiver {
         let Some(shared) = self.shared.upgrade() else {
             return Err(Fault::new(FaultKind::Draining, "this host is stopping"));
         };
+        // What has state is served until it has moved: nobody else may have it before.
+        if call.address.is_some() {
+            return shared.stateful.deliver(&shared, call).await;
+        }
         if shared.is_draining() {
             return Err(Fault::new(
                 FaultKind::Draining,
@@ -69,6 +73,18 @@ impl Receiver for NodeReceiver {
                 remote::dispatch(provider.as_ref(), call).await
             }
         }
+    }
+
+    async fn asked(&self, ask: IncomingAsk) -> Result<Reply, Fault> {
+        answer(&self.shared, ask).await
+    }
+}
+
+/// Answers one thing that another host asks.
+async fn answer(shared: &Weak<Shared>, ask: IncomingAsk) -> Result<Reply, Fault> {
+    match shared.upgrade() {
+        Some(shared) => shared.stateful.answer(ask).await,
+        None => Err(Fault::new(FaultKind::Draining, "this host is stopping")),
     }
 }
 

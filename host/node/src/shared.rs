@@ -23,6 +23,7 @@ use crate::meter::Meters;
 use crate::orders::Orders;
 use crate::providers::Providers;
 use crate::secrets::Secrets;
+use crate::stateful::Stateful;
 use crate::tasks::Tasks;
 
 /// How often a host that drains looks whether its actors have come to rest.
@@ -53,6 +54,9 @@ pub(crate) struct Shared {
     pub(crate) orders: Arc<Orders>,
     pub(crate) secrets: Secrets,
     pub(crate) replicas_max: Option<u32>,
+    pub(crate) stateful: Stateful,
+    /// The most linear memory of stateful actors that are awake, in bytes.
+    pub(crate) stateful_memory_max: u64,
     /// This host's controller, if it may lead.
     pub(crate) controller: OnceLock<Controller>,
     /// Whether this host is on its way out and wants what it runs to go on elsewhere.
@@ -78,6 +82,7 @@ pub(crate) struct Parts {
     pub(crate) orders: Arc<Orders>,
     pub(crate) secrets: Secrets,
     pub(crate) replicas_max: Option<u32>,
+    pub(crate) stateful_memory_max: u64,
 }
 
 impl Shared {
@@ -101,6 +106,8 @@ impl Shared {
             orders: parts.orders,
             secrets: parts.secrets,
             replicas_max: parts.replicas_max,
+            stateful: Stateful::default(),
+            stateful_memory_max: parts.stateful_memory_max,
             controller: OnceLock::new(),
             evacuating: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -176,12 +183,15 @@ impl Shared {
             .await
             .into_iter()
             .sum();
+        // What has state takes it along while the others still hear us.
+        self.evacuate_stateful(None, until).await;
         // The gates stay open meanwhile: nothing comes from outside any more, and what is in flight may call its neighbours.
         while actors.iter().any(|actor| !actor.is_idle()) && !left().is_zero() {
             tokio::time::sleep(IDLE_CHECK.min(left())).await;
         }
         let drained = futures::future::join_all(actors.iter().map(|actor| actor.drain(Duration::ZERO))).await;
         let cut_off: usize = drained.iter().map(|drained| drained.cancelled).sum();
+        self.stateful.stop(left()).await;
         // The others last: actors that finish may still need their stores.
         futures::future::join_all(
             providers
@@ -249,6 +259,7 @@ impl Shared {
     pub(crate) fn let_go(&self) {
         self.actors.clear();
         self.providers.clear();
+        self.stateful.let_go();
     }
 
     fn fill_in(&self, presence: &mut Presence) {

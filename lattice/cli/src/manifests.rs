@@ -275,6 +275,11 @@ fn read(path: &Path) -> Result<Read, String> {
     // An interface of types alone gives nothing and needs nobody.
     let imports = component.imports.iter().filter(|item| !item.functions.is_empty());
     let linked = imports.filter(|item| guess(&item.name) != ImportClass::Host);
+    let writes = |item: &component::Item| {
+        let mut functions = item.functions.iter();
+        item.name.split('@').next() == Some("lattice:actor/peers")
+            && functions.any(|function| matches!(function.name.as_str(), "call" | "send"))
+    };
     let interface = |item: &component::Item| item.name.parse::<VersionedInterface>().ok();
     Ok(Read {
         digest: Digest::of(&read.bytes),
@@ -282,6 +287,7 @@ fn read(path: &Path) -> Result<Read, String> {
         world: World {
             imports: linked.filter_map(interface).collect(),
             exports: component.exports.iter().filter_map(interface).collect(),
+            writes_to_peers: component.imports.iter().any(writes),
         },
     })
 }

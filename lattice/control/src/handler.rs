@@ -9,8 +9,9 @@ use crate::{
     verbs::{
         ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped,
         AppsProgress, AppsProgressReply, Call, CallReply, Doctor, DoctorReport, HostSchedule, HostStop, HostStopping,
-        Inventory, InventoryReply, Links, LinksReply, MemberSummary, Ping, Placements, PlacementsReply, ProviderStart,
-        ProviderStarted, ProviderStop, ProviderStopped,
+        Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved, Links,
+        LinksReply, MemberSummary, Ping, Placements, PlacementsReply, ProviderStart, ProviderStarted, ProviderStop,
+        ProviderStopped,
     },
 };
 
@@ -100,6 +101,24 @@ pub trait Handler: Send + Sync + 'static {
     ) -> Result<ProviderStopped, ControlError> {
         let _ = (request, progress);
         Err(ControlError::unsupported(Verb::ProviderStop.as_str()))
+    }
+
+    /// Says whose a stateful actor is.
+    async fn keyed_find(&self, request: KeyedFind) -> Result<KeyedFound, ControlError> {
+        let _ = request;
+        Err(ControlError::unsupported(Verb::KeyedFind.as_str()))
+    }
+
+    /// Says which stateful actors are awake here.
+    async fn keyed_list(&self, request: KeyedList) -> Result<KeyedListed, ControlError> {
+        let _ = request;
+        Ok(KeyedListed::default())
+    }
+
+    /// Moves stateful actors away from here; returns when they act there.
+    async fn keyed_move(&self, request: KeyedMove, progress: ProgressSink) -> Result<KeyedMoved, ControlError> {
+        let _ = (request, progress);
+        Err(ControlError::unsupported(Verb::KeyedMove.as_str()))
     }
 
     /// Calls a function of an actor.

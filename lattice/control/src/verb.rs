@@ -27,6 +27,12 @@ pub enum Verb {
     HostStop,
     /// What runs there?
     Inventory,
+    /// Whose is this stateful actor?
+    KeyedFind,
+    /// Which stateful actors are awake there?
+    KeyedList,
+    /// Move stateful actors to another host.
+    KeyedMove,
     /// Which links do you hold, which have you refused?
     Links,
     /// Who is there?
@@ -41,7 +47,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::ActorInspect,
         Self::ActorScale,
         Self::ActorStart,
@@ -53,6 +59,9 @@ impl Verb {
         Self::HostSchedule,
         Self::HostStop,
         Self::Inventory,
+        Self::KeyedFind,
+        Self::KeyedList,
+        Self::KeyedMove,
         Self::Links,
         Self::Ping,
         Self::Placements,
@@ -74,6 +83,9 @@ impl Verb {
             Self::HostSchedule => "host-schedule",
             Self::HostStop => "host-stop",
             Self::Inventory => "inventory",
+            Self::KeyedFind => "keyed-find",
+            Self::KeyedList => "keyed-list",
+            Self::KeyedMove => "keyed-move",
             Self::Links => "links",
             Self::Ping => "ping",
             Self::Placements => "placements",
@@ -92,12 +104,15 @@ impl Verb {
             | Self::Cancel
             | Self::HostSchedule
             | Self::HostStop
+            | Self::KeyedMove
             | Self::ProviderStart
             | Self::ProviderStop => true,
             Self::ActorInspect
             | Self::AppProgress
             | Self::Doctor
             | Self::Inventory
+            | Self::KeyedFind
+            | Self::KeyedList
             | Self::Links
             | Self::Ping
             | Self::Placements => false,

@@ -104,6 +104,10 @@ pub fn buckets(lattice: &LatticeId) -> Buckets {
         artifacts: format!("lat_{lattice}_artifacts"),
         apps: format!("lat_{lattice}_apps"),
         leases: format!("lat_{lattice}_leases"),
+        sessions: format!("lat_{lattice}_sessions"),
+        actor_states: format!("lat_{lattice}_states"),
+        reminders: format!("lat_{lattice}_reminders"),
+        actors: format!("lat_{lattice}_actors"),
     }
 }
 
@@ -122,6 +126,20 @@ pub struct Buckets {
     pub apps: String,
     /// Key-value with expiry: who leads.
     pub leases: String,
+    /// Key-value: the sessions of hosts that keep stateful actors, by member.
+    pub sessions: String,
+    /// Object store: state of actors too large for a record.
+    pub actor_states: String,
+    /// Key-value: when the first reminder of an actor is due, by [`crate::KeyedActor::record_key`].
+    pub reminders: String,
+    actors: String,
+}
+
+impl Buckets {
+    /// Key-value: one part of the records of stateful actors, by [`crate::KeyedActor::record_key`].
+    pub fn actors(&self, shard: usize) -> String {
+        format!("{}_{shard}", self.actors)
+    }
 }
 
 /// A subject, taken apart.

@@ -11,7 +11,7 @@ use lattice_core::{
 use crate::image::Image;
 use crate::interfaces::{Oddity, oddity};
 use crate::kinds::{capability, covers_any};
-use crate::manifest::{Manifest, Places};
+use crate::manifest::{ActorPlace, Manifest, Places};
 use crate::mistake::{Mistake, Severity};
 use crate::read::{At, Reader};
 use crate::source::Span;
@@ -50,14 +50,26 @@ impl Draft {
         Digest::of(b"")
     }
 
-    /// Adds an actor whose name stands at `span` and its image, where that could be read, at its own.
-    pub(crate) fn add_actor(&mut self, span: Span, actor: DesiredActor, image: Option<At<Image>>, reader: &mut Reader) {
+    /// Adds an actor that stands at `place`, and its image, where that could be read, at its own.
+    pub(crate) fn add_actor(
+        &mut self,
+        place: ActorPlace,
+        actor: DesiredActor,
+        image: Option<At<Image>>,
+        reader: &mut Reader,
+    ) {
         let name = actor.spec.name.clone();
         if let Some(first) = self.places.actors.get(&name) {
-            return tell_twice(&format!("actor `{name}`"), first.name, span, reader);
+            return tell_twice(&format!("actor `{name}`"), first.name, place.name, reader);
         }
-        let image_span = image.as_ref().map_or(span, |image| image.span);
-        self.places.add_actor(name.clone(), span, image_span);
+        let image_span = image.as_ref().map_or(place.name, |image| image.span);
+        self.places.add_actor(
+            name.clone(),
+            ActorPlace {
+                image: image_span,
+                ..place
+            },
+        );
         if let Some(image) = image {
             self.images.insert(name, image.value);
         }
@@ -146,6 +158,9 @@ fn tell_oddity(interface: &InterfacePattern, span: Span, reader: &mut Reader) {
         }
         Some(Oddity::Unknown { help }) => {
             reader.warn_with(span, format!("`{interface}` is not an interface that we know"), help);
+        }
+        Some(Oddity::Unlinked { help }) => {
+            reader.warn_with(span, format!("`{interface}` needs no link: every host serves it"), help);
         }
     }
 }

@@ -5,7 +5,21 @@ use lattice_core::InterfacePattern;
 use crate::nearest::did_you_mean;
 
 /// Packages of the namespaces whose interfaces we know, and those interfaces.
-const KNOWN: [(&str, &[&str]); 8] = [
+const KNOWN: [(&str, &[&str]); 9] = [
+    (
+        "lattice:actor",
+        &[
+            "context",
+            "lifecycle",
+            "peer-handler",
+            "peers",
+            "reminder-handler",
+            "reminders",
+            "snapshot",
+            "state",
+            "types",
+        ],
+    ),
     ("wasi:blobstore", &["blobstore", "container", "types"]),
     ("wasi:config", &["runtime", "store"]),
     (
@@ -27,12 +41,26 @@ pub(crate) enum Oddity {
         /// What was hardly meant, and what was.
         help: String,
     },
+    /// Served by the host for everybody, and so nothing that a link grants.
+    Unlinked {
+        /// What may have been meant.
+        help: String,
+    },
     /// In a known package, and not of it as far as we know.
     Unknown {
         /// What is known there.
         help: String,
     },
 }
+
+/// What hosts serve of `lattice:actor`.
+const OF_THE_HOST: [&str; 5] = [
+    "lattice:actor/context",
+    "lattice:actor/peers",
+    "lattice:actor/reminders",
+    "lattice:actor/state",
+    "lattice:actor/types",
+];
 
 /// What is odd about an interface, if anything.
 pub(crate) fn oddity(pattern: &InterfacePattern) -> Option<Oddity> {
@@ -52,6 +80,10 @@ pub(crate) fn oddity(pattern: &InterfacePattern) -> Option<Oddity> {
     };
     let interface = pattern.as_interface()?;
     let name = interface.interface();
+    if OF_THE_HOST.contains(&interface.as_str()) {
+        let help = "who may write to whom is a link for `lattice:actor/peer-handler`".to_owned();
+        return Some(Oddity::Unlinked { help });
+    }
     if interfaces.contains(&name) {
         return None;
     }
@@ -72,7 +104,7 @@ mod tests {
         let check = |text: &str, expect: Option<&str>| {
             let oddity = oddity(&text.parse().expect("a pattern"));
             let found = oddity.map(|oddity| match oddity {
-                Oddity::Misspelt { help } | Oddity::Unknown { help } => help,
+                Oddity::Misspelt { help } | Oddity::Unlinked { help } | Oddity::Unknown { help } => help,
             });
             assert_eq!(found.as_deref(), expect, "{text}");
         };
@@ -81,6 +113,12 @@ mod tests {
         check("wasi:keyvalue/stoer", Some("did you mean `store`?"));
         check("wasi:keyvlaue/store", Some("did you mean `keyvalue`?"));
         check("wasi:logging/telegraph", Some("known in wasi:logging are logging"));
+        check("lattice:actor/peer-handler", None);
+        check("lattice:actor/peer-handlers", Some("did you mean `peer-handler`?"));
+        check(
+            "lattice:actor/peers",
+            Some("who may write to whom is a link for `lattice:actor/peer-handler`"),
+        );
         check("wasi:sockets/tcp", None);
         check("example:ping-pong/pong", None);
         check("shop:http/incoming", None);

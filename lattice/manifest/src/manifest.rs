@@ -29,6 +29,8 @@ pub enum Part {
     Actor(ActorName),
     /// The image of an actor.
     Image(ActorName),
+    /// What is said of an actor's state, or its name if nothing is.
+    State(ActorName),
     /// The name of a provider.
     Provider(ProviderName),
     /// A link, by its place in [`Application::links`].
@@ -101,6 +103,7 @@ impl Manifest {
             Part::Application => None,
             Part::Actor(name) => actor(name).map(|place| place.name),
             Part::Image(name) => actor(name).map(|place| place.image),
+            Part::State(name) => actor(name).map(|place| place.state.unwrap_or(place.name)),
             Part::Provider(name) => places.providers.get(name).copied(),
             Part::Link(index) => places.links.get(*index).copied(),
         };
@@ -123,7 +126,19 @@ pub(crate) struct Places {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ActorPlace {
     pub(crate) name: Span,
-    image: Span,
+    pub(crate) image: Span,
+    pub(crate) state: Option<Span>,
+}
+
+impl ActorPlace {
+    /// An actor of which only the name is known to stand anywhere.
+    pub(crate) fn new(name: Span) -> Self {
+        Self {
+            name,
+            image: name,
+            state: None,
+        }
+    }
 }
 
 impl Places {
@@ -137,8 +152,8 @@ impl Places {
         }
     }
 
-    pub(crate) fn add_actor(&mut self, actor: ActorName, name: Span, image: Span) {
-        self.actors.insert(actor, ActorPlace { name, image });
+    pub(crate) fn add_actor(&mut self, actor: ActorName, place: ActorPlace) {
+        self.actors.insert(actor, place);
     }
 
     /// Where the part stands that the core calls `at`.

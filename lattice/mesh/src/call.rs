@@ -5,9 +5,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lattice_core::{ActiveLink, Fault, FunctionName, InvocationId, LinkId, MemberId, Party, VersionedInterface};
+use lattice_core::stateful::Lane;
+use lattice_core::{
+    ActiveLink, ActorKey, CallAddress, Fault, FaultKind, FunctionName, InvocationId, LinkId, MemberId, Party,
+    VersionedInterface,
+};
+use uuid::Uuid;
 
-use crate::{Body, TraceContext, dice};
+use crate::{Body, IncomingAsk, TraceContext, dice};
 
 /// A call to make.
 #[derive(Debug)]
@@ -34,6 +39,32 @@ pub struct OutgoingCall {
     pub body: Body,
 }
 
+/// Which stateful actor a call is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyedTarget {
+    /// Which of the actors of the call's target.
+    pub key: ActorKey,
+    /// Names the call for good; made again it has the same.
+    pub call: Uuid,
+    /// The caller's own numbering, for one that outlives this member; none for the member's. Without a floor of its own, the actor remembers
+    /// the call for as long as it remembers any.
+    pub lane: Option<Lane>,
+}
+
+impl KeyedTarget {
+    /// A call that this member numbers, and forgets once it has the answer.
+    pub fn new(key: ActorKey, call: Uuid) -> Self {
+        Self { key, call, lane: None }
+    }
+
+    /// A call that may be made again later, by whomever: the actor remembers it for as long as it remembers any.
+    pub fn lasting(key: ActorKey, call: Uuid) -> Self {
+        let (id, _) = call.as_u64_pair();
+        let lane = Some(Lane { id, seq: 0, floor: 0 });
+        Self { key, call, lane }
+    }
+}
+
 /// A call that came in and passed every check.
 #[derive(Debug)]
 pub struct IncomingCall {
@@ -45,6 +76,8 @@ pub struct IncomingCall {
     pub source: Party,
     /// Who is called. Whether it lives here is the receiver's to say: see [`Fault::not_here`].
     pub target: Party,
+    /// With a call to a stateful actor: which one, and how the call is told from others when it is made again.
+    pub address: Option<CallAddress>,
     /// The link that grants it, from this member's own table.
     pub link: Arc<ActiveLink>,
     /// The interface called, in the caller's version of it.
@@ -70,7 +103,7 @@ pub struct Reply {
     pub body: Body,
 }
 
-/// Runs the calls that come in.
+/// Runs the calls that come in, and answers what other hosts ask.
 #[async_trait]
 pub trait Receiver: Send + Sync + 'static {
     /// Runs one call.
@@ -78,6 +111,16 @@ pub trait Receiver: Send + Sync + 'static {
     /// The future is dropped when the caller cancels, its process disappears, or the deadline passes; so is the body of the reply while it is
     /// being sent. How many calls run at once is the receiver's to limit: one too many is answered `Overloaded` at once.
     async fn receive(&self, call: IncomingCall) -> Result<Reply, Fault>;
+
+    /// Answers what another host asks of this one. Dropped as [`receive`](Self::receive) is.
+    ///
+    /// The default knows no verb.
+    async fn asked(&self, ask: IncomingAsk) -> Result<Reply, Fault> {
+        Err(Fault::new(
+            FaultKind::NotFound,
+            format!("nothing here answers `{}`", ask.verb),
+        ))
+    }
 }
 
 impl OutgoingCall {

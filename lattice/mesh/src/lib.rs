@@ -4,6 +4,14 @@
 //! keeps what it verified across restarts, and checks every call that comes in against its own table. Hosts are members, and so are
 //! providers that run on their own.
 //!
+//! There are three sorts of call, all over the same sessions and mailboxes:
+//!
+//! * One for a party: any instance of it will do. It is made elsewhere only when it is certain that nothing ran
+//!   ([`Member::invoke_any`]).
+//! * One for a stateful actor, which lives in one place at a time. It is made again and again, wherever the actor may be by then, until
+//!   there is an answer: the call has a name by which the actor knows it ([`Member::invoke_keyed`]).
+//! * One for a host itself, such as "take this actor over". No link grants it, and only hosts may make it ([`Member::ask`]).
+//!
 //! ```no_run
 //! use std::sync::Arc;
 //! use lattice_bus::{Bus, BusConfig};
@@ -35,6 +43,7 @@ mod identity;
 mod member;
 
 // Calls, as callers and callees see them.
+mod ask;
 mod body;
 mod call;
 mod trace;
@@ -63,13 +72,15 @@ mod dice;
 pub mod disk;
 mod watched;
 
+pub use ask::{HostAsk, IncomingAsk};
 pub use body::{Body, ByteStream};
-pub use call::{IncomingCall, OutgoingCall, Receiver, Reply, new_invocation_id};
+pub use call::{IncomingCall, KeyedTarget, OutgoingCall, Receiver, Reply, new_invocation_id};
 pub use config::{Capacity, DEFAULT_HEARTBEAT, DEFAULT_LOST_AFTER, MemberConfig};
 pub use directory::{Directory, DirectoryChange, HeartbeatError, KnownMember};
 pub use error::{DiskError, JoinError};
 pub use events::Events;
 pub use identity::IdentityError;
+pub use invoke::Outstanding;
 pub use links::{ConfigStore, FetchConfigError, LinkChange, LinkView, Links};
 pub use member::{Departure, Member};
 pub use trace::TraceContext;

@@ -8,7 +8,7 @@ use lattice_bus::{Bus, DIRECT_CAPACITY, Subject};
 use lattice_core::presence::MemberState;
 use lattice_core::subject::TRUST_BUNDLE_KEY;
 use lattice_core::token::verify_member;
-use lattice_core::{Fault, Incarnation, LatticeId, MemberId, Presence, subject};
+use lattice_core::{Fault, Incarnation, KeyedActor, LatticeId, MemberId, Presence, subject};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::directory::Directory;
 use crate::identity::Identity;
-use crate::invoke::Invoker;
+use crate::invoke::{Invoker, Lanes, Outstanding, Owners};
 use crate::links::{ConfigStore, Keeper, Links};
 use crate::mailbox::{Mailbox, MailboxParts};
 use crate::outbox::outbox;
@@ -25,8 +25,13 @@ use crate::presence::{Announcer, first_presence};
 use crate::stream::Streams;
 use crate::trust::{TrustStore, Watcher};
 use crate::wire::EncodedRoutes;
-use crate::{DiskError, Events, JoinError, LinkChange, MemberConfig, OutgoingCall, Receiver, Reply, buckets, disk};
+use crate::{
+    DiskError, Events, HostAsk, JoinError, KeyedTarget, LinkChange, MemberConfig, OutgoingCall, Receiver, Reply,
+    buckets, disk,
+};
 
+/// How long calls are answered after the good-bye: longer than that travels.
+const LINGERS: Duration = Duration::from_millis(200);
 /// The mailbox closes after one round trip and what was on its way.
 const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 /// How long what was told to end may take to do so.
@@ -188,6 +193,9 @@ impl Member {
             tasks: tasks.clone(),
             closing: closing.clone(),
             routes: EncodedRoutes::default(),
+            mailbox: mailbox.clone(),
+            lanes: Lanes::new(),
+            owners: Owners::default(),
         };
         let _on_drop = closing.clone().drop_guard();
         Ok(Arc::new(Self {
@@ -285,6 +293,49 @@ impl Member {
         self.invoker.invoke_any(call, exclude).await
     }
 
+    /// Calls the stateful actor `call.target`/`target.key` wherever it lives, again and again until there is a definite answer or the
+    /// deadline passes. That is safe since the actor knows the call by `target.call` and answers it as it did the first time. A body should be
+    /// all there: a stream is sent only once.
+    ///
+    /// # Errors
+    /// A fault, with blame: the actor's own, [`Overloaded`](lattice_core::FaultKind::Overloaded), or when the deadline has passed the last
+    /// one met on the way. [`Fault::is_safe_to_retry`] tells whether it is certain that nothing ran; made again with the same `target.call`
+    /// it is safe whatever the fault.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the call over there.
+    pub async fn invoke_keyed(&self, call: OutgoingCall, target: KeyedTarget) -> Result<(Reply, Outstanding), Fault> {
+        self.invoke_keyed_in_turn(call, target, Vec::new()).await
+    }
+
+    /// As [`invoke_keyed`](Self::invoke_keyed), out of the turn of a stateful actor: the last of `chain`, which has all those that wait for
+    /// the answer, the outermost first. It travels with the call, so that an actor that would come to wait for itself can be told so.
+    ///
+    /// # Errors
+    /// As [`invoke_keyed`](Self::invoke_keyed).
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the call over there.
+    pub async fn invoke_keyed_in_turn(
+        &self,
+        call: OutgoingCall,
+        target: KeyedTarget,
+        chain: Vec<KeyedActor>,
+    ) -> Result<(Reply, Outstanding), Fault> {
+        self.invoker.invoke_keyed(call, target, chain).await
+    }
+
+    /// Asks another host, or this one, what no link grants but that both are hosts.
+    ///
+    /// # Errors
+    /// As [`invoke`](Self::invoke). `Denied` when one of the two is no host, `NotFound` when the other does not know the verb.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels what was asked over there.
+    pub async fn ask(&self, ask: HostAsk, to: &MemberId) -> Result<Reply, Fault> {
+        self.invoker.ask(ask, to).await
+    }
+
     /// How many calls of others run here.
     pub fn in_flight(&self) -> usize {
         self.mailbox.in_flight()
@@ -303,10 +354,6 @@ impl Member {
         let _ = tokio::time::timeout(grace, self.mailbox.idle()).await;
         let cut_short = self.in_flight();
         self.mailbox.end_all();
-        if self.bus.is_connected() {
-            // Out of time means that NATS went away meanwhile: nobody hears us anyway.
-            let _ = tokio::time::timeout(CLOSES_WITHIN, self.mailbox.close()).await;
-        }
         self.announce(|presence| {
             presence.state = MemberState::Stopped;
             presence.actors.clear();
@@ -317,6 +364,11 @@ impl Member {
             && let Err(error) = self.bus.flush().await
         {
             tracing::debug!(%error, "left without saying good-bye");
+        }
+        if self.bus.is_connected() {
+            // Whoever has not heard the good-bye yet may still call, and is answered. Out of time means that NATS went away meanwhile.
+            tokio::time::sleep(LINGERS).await;
+            let _ = tokio::time::timeout(CLOSES_WITHIN, self.mailbox.close()).await;
         }
         self.closing.cancel();
         self.tasks.close();

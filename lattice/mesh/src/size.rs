@@ -1,8 +1,8 @@
 //! What fits into one message.
 
-/// The most that a frame needs besides the application's head and body: its fixed part, our own head with the longest names, and the headers
-/// of a trace.
-const OVERHEAD: usize = 4 * 1024;
+/// The most that a frame needs besides the application's head and body: its fixed part, our own head with the longest names and a long
+/// chain of stateful actors, and the headers of a trace.
+const OVERHEAD: usize = 8 * 1024;
 
 /// Bodies that are streams and end within this, at once, travel in the message itself.
 pub(crate) const SETTLE_MAX: usize = 16 * 1024;

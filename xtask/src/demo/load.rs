@@ -116,6 +116,11 @@ pub(super) fn fetch(url: &str) -> Result<String> {
     Request::Get(url.to_owned()).send(&agent())
 }
 
+/// Posts nothing to a page: its answer's text, or why there is none.
+pub(super) fn post(url: &str) -> Result<String> {
+    Request::Post(url.to_owned()).send(&agent())
+}
+
 fn work(requests: &[Request], stop: &AtomicBool) -> Tally {
     let agent = agent();
     let mut tally = Tally::default();

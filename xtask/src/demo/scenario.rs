@@ -17,6 +17,8 @@ const REQUESTS: usize = 200;
 const WORKERS: usize = 4;
 /// How long load runs before and after something happens under it.
 const LOAD: Duration = Duration::from_secs(1);
+/// How often a cart moves.
+const MOVES: usize = 20;
 /// How long the counter counts.
 const COUNTING: Duration = Duration::from_secs(2);
 /// How many requests a killed host may take along: one of each thread is in flight, and one more may be sent before NATS has noticed.
@@ -59,6 +61,7 @@ pub(super) fn play(mut stage: Stage, home: &Path, keep: bool) -> Result<Report> 
     report.add(hello(&shop)?);
     report.add(counter(&shop)?);
     report.add(ping_pong(&shop)?);
+    report.add(cart(&shop)?);
     report.add(update(&shop)?);
     let (killed, healed) = kill(&shop, field)?;
     report.add(killed);
@@ -86,7 +89,7 @@ fn deploy(shop: &Shop<'_>) -> Result<()> {
     let started = Instant::now();
     shop.apply(shop::FIRST.manifest)?;
     tell(&format!("ready after {}", seconds(started.elapsed())));
-    for actor in ["hello", "counter", "ping", "pong"] {
+    for actor in ["hello", "counter", "cart", "ping", "pong"] {
         tell(&format!("{actor:<8} on {}", shop.placement(actor)?));
     }
     Ok(())
@@ -118,6 +121,38 @@ fn ping_pong(shop: &Shop<'_>) -> Result<Section> {
     let text = load::fetch(&format!("{}/ada", shop.site))?;
     ensure!(text.contains("well played, ada"), "ping answered {text:?}");
     Ok(Section::new("ping → pong", Tally::of(&shop.get("ada"), REQUESTS)))
+}
+
+/// An actor with state goes from host to host while customers put things into it.
+fn cart(shop: &Shop<'_>) -> Result<Section> {
+    say(&format!(
+        "cart/ada: an actor with state moves from host to host {MOVES} times while it serves"
+    ));
+    let adding = [Request::Post(format!("{}/add", shop.cart("ada")))];
+    load::post(&format!("{}/add?by=0", shop.cart("ada")))?;
+    let before = shop.cart_count("ada")?;
+    let load = Load::start(&adding, WORKERS);
+    std::thread::sleep(LOAD);
+    let started = Instant::now();
+    let mut pauses = (0..MOVES)
+        .map(|_| shop.move_cart("ada"))
+        .collect::<Result<Vec<Duration>>>()?;
+    let took = started.elapsed();
+    std::thread::sleep(LOAD);
+    let tally = load.finish()?;
+    let (answered, counted) = ((tally.sent - tally.failed) as u64, shop.cart_count("ada")? - before);
+    ensure!(
+        counted == answered,
+        "{answered} requests were answered and {counted} were counted"
+    );
+    pauses.sort();
+    let (p50, p99) = (pauses[pauses.len() / 2], pauses[(pauses.len() * 99).div_ceil(100) - 1]);
+    let millis = |pause: Duration| format!("{:.1} ms", pause.as_secs_f64() * 1000.0);
+    tell(&format!(
+        "{answered} answered, {counted} counted: none lost, none doubled"
+    ));
+    let outcome = format!("{MOVES} moves, pause p50 {}, p99 {}", millis(p50), millis(p99));
+    Ok(Section::new("move cart/ada", tally).took(took).outcome(outcome))
 }
 
 fn update(shop: &Shop<'_>) -> Result<Section> {
@@ -341,7 +376,7 @@ fn say_what_to_try(site: &str, home: &Path, stage: &Stage) {
         "\nStill up. In another terminal:\n\n  export LATTICE_HOME={home} PATH={programs}:$PATH SHOP_ADDRESS={address}\n  \
          curl {site}/hello\n  curl -X POST {site}/count/visits\n  curl {site}/ada\n  lattice get hosts\n  \
          lattice app status shop\n  lattice diff -f {manifests}/{next} --env\n  lattice apply -f {manifests}/{next} --env --wait\n  \
-         lattice drain pi\n  lattice uncordon pi\n  lattice get links -o wide\n  lattice app delete shop\n  lattice down\n",
+         lattice move cart/ada --to zone=edge\n  lattice drain pi\n  lattice uncordon pi\n  lattice get links -o wide\n  lattice app delete shop\n  lattice down\n",
         next = shop::SECOND.manifest
     );
 }

@@ -5,6 +5,7 @@ use crate::lattice::Lattice;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::path::Path;
+use std::time::Duration;
 
 /// What the manifests call it.
 pub(super) const NAME: &str = "shop";
@@ -116,6 +117,30 @@ impl Shop<'_> {
         answer["value"]
             .as_u64()
             .with_context(|| format!("the counter answered {text:?}"))
+    }
+
+    /// The address of a customer's cart.
+    pub(super) fn cart(&self, customer: &str) -> String {
+        format!("{}/cart/{customer}", self.site)
+    }
+
+    /// How much was added to a customer's cart.
+    pub(super) fn cart_count(&self, customer: &str) -> Result<u64> {
+        let text = load::fetch(&format!("{}/count", self.cart(customer)))?;
+        let answer: serde_json::Value =
+            serde_json::from_str(&text).with_context(|| format!("the cart answered {text:?}"))?;
+        answer["count"]
+            .as_u64()
+            .with_context(|| format!("the cart answered {text:?}"))
+    }
+
+    /// Moves a customer's cart to another host, and says how long it stood still.
+    pub(super) fn move_cart(&self, customer: &str) -> Result<Duration> {
+        let cart = format!("cart/{customer}");
+        let moved = self.lattice.json(&["move", &cart, "--to", "zone=edge"])?;
+        let pause = moved["pause_us"].as_u64();
+        let pause = pause.with_context(|| format!("`lattice move` printed {moved}"))?;
+        Ok(Duration::from_micros(pause))
     }
 
     /// The names of what the lattice has of a kind, such as `actors`.

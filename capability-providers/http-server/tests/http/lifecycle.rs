@@ -84,6 +84,7 @@ impl provider_sdk::ActorInvoker for Nobody {
     async fn http(
         &self,
         _: &lattice_core::LinkId,
+        _: Option<lattice_core::ActorKey>,
         _: http::Request<provider_sdk::capability::HttpBody>,
         _: std::time::Instant,
         _: Option<provider_sdk::capability::TraceContext>,
@@ -94,6 +95,7 @@ impl provider_sdk::ActorInvoker for Nobody {
     async fn message(
         &self,
         _: &lattice_core::LinkId,
+        _: Option<lattice_core::ActorKey>,
         _: provider_sdk::capability::BrokerMessage,
         _: std::time::Instant,
         _: Option<provider_sdk::capability::TraceContext>,

@@ -3,7 +3,9 @@
 
 mod bodies;
 mod faults;
+mod keys;
 mod lifecycle;
 mod limits;
+mod precedence;
 mod routing;
 mod support;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use lattice_core::{Fault, LinkId};
+use lattice_core::{ActorKey, Fault, LinkId};
 use provider_http_server::{HttpServer, ServerConfig};
 use provider_sdk::capability::http::full_body;
 use provider_sdk::capability::{BrokerMessage, HttpBody, TraceContext};
@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 /// One call that reached the actor.
 pub(crate) struct Call {
     pub(crate) link: LinkId,
+    pub(crate) key: Option<ActorKey>,
     pub(crate) request: Request<HttpBody>,
     pub(crate) deadline: Instant,
     pub(crate) trace: Option<TraceContext>,
@@ -34,12 +35,14 @@ impl ActorInvoker for FakeActor {
     async fn http(
         &self,
         link: &LinkId,
+        key: Option<ActorKey>,
         request: Request<HttpBody>,
         deadline: Instant,
         trace: Option<TraceContext>,
     ) -> Answer {
         (self.0)(Call {
             link: link.clone(),
+            key,
             request,
             deadline,
             trace,
@@ -50,6 +53,7 @@ impl ActorInvoker for FakeActor {
     async fn message(
         &self,
         _: &LinkId,
+        _: Option<ActorKey>,
         _: BrokerMessage,
         _: Instant,
         _: Option<TraceContext>,

@@ -12,7 +12,7 @@ use provider_sdk::capability::{BrokerMessage, CallContext, Messaging};
 use provider_sdk::{LinkError, Provider as _, ShutdownReport};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::support::{LIMIT, ask, connect, consumer, handler, provider};
+use crate::support::{LIMIT, ask, connect, consumer, handler, keyed_provider, provider};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_actor_hears_and_answers() {
@@ -42,6 +42,46 @@ async fn an_actor_hears_and_answers() {
         .await
         .expect("an answer");
     assert_eq!(answer.payload, format!("echo.a b\"hello\" Some({traceparent})"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_the_subject_is_the_key() {
+    let nats = NatsServer::start().await;
+    let (handled, mut hear) = mpsc::unbounded_channel();
+    let calls = AtomicUsize::new(0);
+    let provider = keyed_provider(&nats, move |key, message, _| {
+        let key = key.map(String::from);
+        // The key stays with a message that is tried again.
+        let outcome = match calls.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(Fault::new(FaultKind::NoResponders, "moving")),
+            _ => Ok(Ok(())),
+        };
+        handled.send((key, message.subject)).unwrap();
+        async move { outcome }
+    })
+    .await;
+    let subjects = "devices.{key}.telemetry, rooms.*.{key}.>, devices.all";
+    handler(&provider, &[("subscriptions", subjects)]).await.unwrap();
+    let bus = connect(&nats).await;
+    let mut check = async |subject: &str, key: Option<&str>| {
+        bus.publish(subject, Headers::new(), "x".into()).await.unwrap();
+        let heard = hear.recv().await.expect("the provider is there");
+        assert_eq!(heard, (key.map(ToOwned::to_owned), subject.to_owned()));
+        if subject == "devices.d-0.telemetry" {
+            assert_eq!(hear.recv().await, Some(heard));
+        }
+    };
+    check("devices.d-0.telemetry", Some("d-0")).await;
+    check("devices.d=1.telemetry", Some("d=1")).await;
+    check("devices.all", None).await;
+    check("rooms.1.ü.x.y", Some("ü")).await;
+
+    let long = format!("devices.{}.telemetry", "x".repeat(129));
+    let refused = bus.request(&long, Headers::new(), "".into(), LIMIT).await.unwrap();
+    assert_eq!(refused.headers.get("Nats-Service-Error-Code"), Some("400"));
+    let why = refused.headers.get("Nats-Service-Error").unwrap();
+    assert!(why.contains("longer than 128 bytes"), "{why}");
+    assert!(hear.recv().now_or_never().is_none(), "the actor did not hear it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,6 +284,13 @@ async fn links_are_checked() {
         .unwrap_err();
     assert!(
         matches!(&error, LinkError::Config(mistakes) if mistakes.len() == 3),
+        "{error}"
+    );
+    let error = handler(&provider, &[("subscriptions", "a.{id},b.{key}.{key}")])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, LinkError::Config(mistakes) if mistakes.len() == 2),
         "{error}"
     );
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use lattice_bus::{Bus, BusConfig, Headers};
-use lattice_core::{Fault, LinkId};
+use lattice_core::{ActorKey, Fault, LinkId};
 use lattice_testkit::NatsServer;
 use provider_messaging_nats::NatsMessaging;
 use provider_sdk::capability::{BrokerMessage, CallContext, HttpBody, Messaging, TraceContext};
@@ -16,7 +16,8 @@ use provider_sdk::{ActorInvoker, LinkError, Provider as _, ProviderSetup};
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) type Handled = Result<Result<(), String>, Fault>;
-type Handle = dyn Fn(BrokerMessage, Option<TraceContext>) -> BoxFuture<'static, Handled> + Send + Sync;
+type Handle =
+    dyn Fn(Option<ActorKey>, BrokerMessage, Option<TraceContext>) -> BoxFuture<'static, Handled> + Send + Sync;
 
 struct FakeActor(Box<Handle>);
 
@@ -25,6 +26,7 @@ impl ActorInvoker for FakeActor {
     async fn http(
         &self,
         _: &LinkId,
+        _: Option<ActorKey>,
         _: http::Request<HttpBody>,
         _: Instant,
         _: Option<TraceContext>,
@@ -32,8 +34,15 @@ impl ActorInvoker for FakeActor {
         unreachable!("a messaging provider has no requests")
     }
 
-    async fn message(&self, _: &LinkId, message: BrokerMessage, _: Instant, trace: Option<TraceContext>) -> Handled {
-        (self.0)(message, trace).await
+    async fn message(
+        &self,
+        _: &LinkId,
+        key: Option<ActorKey>,
+        message: BrokerMessage,
+        _: Instant,
+        trace: Option<TraceContext>,
+    ) -> Handled {
+        (self.0)(key, message, trace).await
     }
 }
 
@@ -51,12 +60,28 @@ pub(crate) async fn provider<F>(
 where
     F: Future<Output = Handled> + Send + 'static,
 {
+    let handle = move |key: Option<ActorKey>, message, trace| {
+        assert_eq!(key, None, "no subscription has a key");
+        handle(message, trace)
+    };
+    keyed_provider(nats, handle).await
+}
+
+/// As [`provider`], for subscriptions with keys.
+pub(crate) async fn keyed_provider<F>(
+    nats: &NatsServer,
+    handle: impl Fn(Option<ActorKey>, BrokerMessage, Option<TraceContext>) -> F + Send + Sync + 'static,
+) -> Arc<NatsMessaging>
+where
+    F: Future<Output = Handled> + Send + 'static,
+{
+    let actor = FakeActor(Box::new(move |key, message, trace| {
+        Box::pin(handle(key, message, trace))
+    }));
     let setup = ProviderSetup {
         name: "nats".parse().unwrap(),
         config: Default::default(),
-        invoker: Arc::new(FakeActor(Box::new(move |message, trace| {
-            Box::pin(handle(message, trace))
-        }))),
+        invoker: Arc::new(actor),
         bus: connect(nats).await,
     };
     NatsMessaging::start(setup).await.expect("starts")

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use lattice_capability::{CallContext, TraceContext};
 use lattice_core::{ActiveLink, Fault, FunctionName, InterfaceId, MemberId, VersionedInterface};
-use lattice_mesh::{Body, Member, OutgoingCall, Reply, new_invocation_id};
+use lattice_mesh::{Body, KeyedTarget, Member, OutgoingCall, Outstanding, Reply, new_invocation_id};
+
+use super::keyed::BODY_BYTES_MAX;
 
 /// A link whose target is on some other member.
 #[derive(Clone)]
@@ -27,6 +29,11 @@ impl RemoteLink {
         }
     }
 
+    /// The most bytes that a request may have which is to be collected before it is sent.
+    pub(super) fn collect_max(&self) -> u64 {
+        self.link.limits.payload_bytes_max.unwrap_or(BODY_BYTES_MAX)
+    }
+
     /// Calls a function of the link's target, wherever that runs.
     pub(super) async fn call(
         &self,
@@ -36,7 +43,41 @@ impl RemoteLink {
         head: Bytes,
         body: Body,
     ) -> Result<Reply, Fault> {
-        let call = OutgoingCall {
+        let call = self.outgoing(ctx, interface, function, head, body)?;
+        match &self.link.target_key {
+            Some(key) => self.member.invoke(call, &MemberId::from(key)).await,
+            None => {
+                self.member
+                    .invoke_any(call, std::slice::from_ref(self.member.id()))
+                    .await
+            }
+        }
+    }
+
+    /// As [`call`](Self::call), for one of the stateful actors of the link's target. The answer is to be kept there until what comes with it
+    /// is dropped.
+    pub(super) async fn call_keyed(
+        &self,
+        ctx: &CallContext,
+        interface: InterfaceId,
+        function: &str,
+        head: Bytes,
+        body: Body,
+        target: KeyedTarget,
+    ) -> Result<(Reply, Outstanding), Fault> {
+        let call = self.outgoing(ctx, interface, function, head, body)?;
+        self.member.invoke_keyed(call, target).await
+    }
+
+    fn outgoing(
+        &self,
+        ctx: &CallContext,
+        interface: InterfaceId,
+        function: &str,
+        head: Bytes,
+        body: Body,
+    ) -> Result<OutgoingCall, Fault> {
+        Ok(OutgoingCall {
             id: new_invocation_id(),
             source: ctx.source.clone(),
             target: self.link.target.clone(),
@@ -50,15 +91,7 @@ impl RemoteLink {
             trace: ctx.trace.as_ref().and_then(to_mesh),
             head,
             body,
-        };
-        match &self.link.target_key {
-            Some(key) => self.member.invoke(call, &MemberId::from(key)).await,
-            None => {
-                self.member
-                    .invoke_any(call, std::slice::from_ref(self.member.id()))
-                    .await
-            }
-        }
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! HTTP requests and responses as calls and replies.
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use lattice_capability::blob::Blob;
 use lattice_capability::{HttpBody, HttpError, RequestOptions};
@@ -40,6 +41,16 @@ enum OutgoingHead {
 /// An internal fault, should it not be possible.
 pub fn encode_request(request: Request<HttpBody>) -> Result<(Bytes, Body), Fault> {
     encode_with(request, None)
+}
+
+/// As [`encode_request`], for a body that is there already, and so may be sent again.
+///
+/// # Errors
+///
+/// An internal fault, should it not be possible.
+pub fn encode_collected(request: Request<Bytes>) -> Result<(Bytes, Body), Fault> {
+    let (parts, body) = request.into_parts();
+    Ok((encode_parts(&parts, None)?, body.into()))
 }
 
 /// Reads what [`encode_request`] wrote.
@@ -110,13 +121,16 @@ pub(super) fn decode_outcome(reply: Reply) -> Result<Response<HttpBody>, HttpErr
 
 fn encode_with(request: Request<HttpBody>, options: Option<RequestOptions>) -> Result<(Bytes, Body), Fault> {
     let (parts, body) = request.into_parts();
-    let head = RequestHead {
+    Ok((encode_parts(&parts, options)?, body::to_mesh(body)))
+}
+
+fn encode_parts(parts: &Parts, options: Option<RequestOptions>) -> Result<Bytes, Fault> {
+    encode(&RequestHead {
         method: parts.method.as_str().to_owned(),
         uri: parts.uri.to_string(),
         headers: write_headers(&parts.headers),
         options,
-    };
-    Ok((encode(&head)?, body::to_mesh(body)))
+    })
 }
 
 fn decode_with(head: &[u8], body: Body) -> Result<(Request<HttpBody>, Option<RequestOptions>), Fault> {

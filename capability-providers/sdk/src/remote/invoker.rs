@@ -6,11 +6,12 @@ use std::time::Instant;
 use async_trait::async_trait;
 use lattice_capability::messaging::wire::{MessagingReply, MessagingRequest};
 use lattice_capability::{BrokerMessage, CallContext, HttpBody, TraceContext};
-use lattice_core::{Fault, LinkId, Party, ProviderName};
-use lattice_mesh::{Member, new_invocation_id};
+use lattice_core::{ActorKey, Fault, LinkId, Party, ProviderName};
+use lattice_mesh::{KeyedTarget, Member, new_invocation_id};
+use uuid::Uuid;
 
 use super::call::RemoteLink;
-use super::{HTTP_HANDLER, HTTP_HANDLER_FUNCTION, http as wire, messaging};
+use super::{HTTP_HANDLER, HTTP_HANDLER_FUNCTION, http as wire, keyed, messaging};
 use crate::ActorInvoker;
 
 /// Calls actors for a provider that is a member by itself.
@@ -62,25 +63,38 @@ impl ActorInvoker for RemoteInvoker {
     async fn http(
         &self,
         link: &LinkId,
+        key: Option<ActorKey>,
         request: http::Request<HttpBody>,
         deadline: Instant,
         trace: Option<TraceContext>,
     ) -> Result<http::Response<HttpBody>, Fault> {
         let (link, ctx) = self.resolve(link, deadline, trace)?;
-        let (head, body) = wire::encode_request(request)?;
         let interface = link.interface_or(HTTP_HANDLER)?;
-        wire::decode_response(link.call(&ctx, interface, HTTP_HANDLER_FUNCTION, head, body).await?)
+        let Some(key) = key else {
+            let (head, body) = wire::encode_request(request)?;
+            let reply = link.call(&ctx, interface, HTTP_HANDLER_FUNCTION, head, body);
+            return wire::decode_response(reply.await?);
+        };
+        let target = keyed::target_of(&ctx.link, key, request.headers());
+        let request = keyed::collect(request, link.collect_max(), deadline).await?;
+        let (head, body) = wire::encode_collected(request)?;
+        let reply = link.call_keyed(&ctx, interface, HTTP_HANDLER_FUNCTION, head, body, target);
+        let (mut reply, outstanding) = reply.await?;
+        reply.body = keyed::holding(reply.body, outstanding);
+        wire::decode_response(reply)
     }
 
     async fn message(
         &self,
         link: &LinkId,
+        key: Option<ActorKey>,
         message: BrokerMessage,
         deadline: Instant,
         trace: Option<TraceContext>,
     ) -> Result<Result<(), String>, Fault> {
         let (link, ctx) = self.resolve(link, deadline, trace)?;
-        match messaging::exchange(&link, &ctx, &MessagingRequest::Handle(message)).await? {
+        let target = key.map(|key| KeyedTarget::new(key, Uuid::new_v4()));
+        match messaging::exchange(&link, &ctx, target, &MessagingRequest::Handle(message)).await? {
             MessagingReply::Done => Ok(Ok(())),
             MessagingReply::HandlerError(error) => Ok(Err(error)),
             _ => Err(Fault::internal(

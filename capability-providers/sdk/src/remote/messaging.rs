@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lattice_capability::messaging::wire::{MessagingReply, MessagingRequest};
 use lattice_capability::{BrokerMessage, CallContext, Messaging, MessagingError};
 use lattice_core::{ActiveLink, Fault, FaultKind};
-use lattice_mesh::Member;
+use lattice_mesh::{KeyedTarget, Member};
 
 use super::MESSAGE_BYTES_MAX;
 use super::call::{RemoteLink, parse};
@@ -29,14 +29,16 @@ impl RemoteMessaging {
         subject: &str,
         request: &MessagingRequest,
     ) -> Result<MessagingReply, MessagingError> {
-        exchange(&self.0, ctx, request).await.map_err(|fault| match fault.kind {
-            FaultKind::Denied => MessagingError::Denied {
-                subject: subject.to_owned(),
-                reason: fault.message,
-            },
-            FaultKind::DeadlineExceeded => MessagingError::TimedOut(subject.to_owned()),
-            _ => MessagingError::Other(fault.to_string()),
-        })
+        exchange(&self.0, ctx, None, request)
+            .await
+            .map_err(|fault| match fault.kind {
+                FaultKind::Denied => MessagingError::Denied {
+                    subject: subject.to_owned(),
+                    reason: fault.message,
+                },
+                FaultKind::DeadlineExceeded => MessagingError::TimedOut(subject.to_owned()),
+                _ => MessagingError::Other(fault.to_string()),
+            })
     }
 }
 
@@ -44,13 +46,23 @@ impl RemoteMessaging {
 pub(super) async fn exchange(
     link: &RemoteLink,
     ctx: &CallContext,
+    target: Option<KeyedTarget>,
     request: &MessagingRequest,
 ) -> Result<MessagingReply, Fault> {
     let (interface, function) = request.operation();
     let interface = parse(&format!("wasmcloud:messaging/{interface}"))?;
     let body = rmp_serde::to_vec_named(request).map_err(|error| Fault::internal(error.to_string()))?;
-    let reply = link.call(ctx, interface, function, Bytes::new(), body.into()).await?;
+    let (head, body) = (Bytes::new(), body.into());
+    let (reply, outstanding) = match target {
+        None => (link.call(ctx, interface, function, head, body).await?, None),
+        Some(target) => {
+            let answered = link.call_keyed(ctx, interface, function, head, body, target);
+            let (reply, outstanding) = answered.await?;
+            (reply, Some(outstanding))
+        }
+    };
     let bytes = reply.body.collect(MESSAGE_BYTES_MAX).await?;
+    drop(outstanding);
     rmp_serde::from_slice(&bytes).map_err(|error| Fault::internal(format!("the answer cannot be read: {error}")))
 }
 

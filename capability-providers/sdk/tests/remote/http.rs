@@ -94,7 +94,7 @@ async fn a_provider_by_itself_drives_an_actor() {
             world
                 .provider
                 .invoker
-                .http(&link, get("/cart", empty_body()), Instant::now() + LIMIT, None)
+                .http(&link, None, get("/cart", empty_body()), Instant::now() + LIMIT, None)
         });
         let response = answered.await;
         assert_eq!(response.status(), 203, "{interface}");

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod http;
+mod keyed;
 mod keyvalue;
 mod lifecycle;
 mod messaging;

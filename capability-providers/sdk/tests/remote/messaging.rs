@@ -75,15 +75,15 @@ async fn a_provider_by_itself_drives_an_actor() {
     let invoker = &world.provider.invoker;
     let due = || Instant::now() + LIMIT;
     let handled = lattice_testkit::eventually("the actor to be reached", LIMIT, || async {
-        invoker.message(&link, message("good"), due(), None).await
+        invoker.message(&link, None, message("good"), due(), None).await
     });
     assert_eq!(handled.await, Ok(()));
     assert_eq!(
-        invoker.message(&link, message("bad"), due(), None).await,
+        invoker.message(&link, None, message("bad"), due(), None).await,
         Ok(Err("no".to_owned()))
     );
     let trap = invoker
-        .message(&link, message("ugly"), due(), None)
+        .message(&link, None, message("ugly"), due(), None)
         .await
         .expect_err("it traps");
     assert_eq!(trap.kind, FaultKind::Trap);
@@ -94,7 +94,7 @@ async fn a_provider_by_itself_drives_an_actor() {
         .link("actor/shop", "wasi:keyvalue", "provider/memory", &[])
         .await;
     let denied = invoker
-        .message(&other, message("good"), due(), None)
+        .message(&other, None, message("good"), due(), None)
         .await
         .expect_err("not its link");
     assert_eq!(denied.kind, FaultKind::Denied);

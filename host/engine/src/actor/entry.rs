@@ -1,11 +1,15 @@
-//! The exports that the host itself drives: HTTP and messages.
+//! The exports that the host itself drives: HTTP, messages, and the life of a stateful actor.
+
+mod stateful;
 
 use lattice_capability::BrokerMessage;
-use wasmtime::component::{Accessor, Component, ComponentExportIndex, Instance, InstancePre, TypedFunc};
-use wasmtime::{AsContextMut, Result};
+use wasmtime::AsContextMut;
+use wasmtime::component::{Accessor, ComponentExportIndex, Instance, InstancePre, TypedFunc};
 use wasmtime_wasi_http::handler::Proxy;
 use wasmtime_wasi_http::{p2, p3};
 
+pub(super) use self::stateful::{StatefulEntry, is_driven_by_host};
+use crate::compiled::Compiled;
 use crate::ctx::Ctx;
 use crate::imports::BrokerMessage as WitMessage;
 
@@ -13,6 +17,8 @@ use crate::imports::BrokerMessage as WitMessage;
 pub(super) struct Entries {
     pub(super) http: Option<HttpEntry>,
     pub(super) message: Option<MessageEntry>,
+    /// Of a component that lives by key.
+    pub(super) stateful: Option<StatefulEntry>,
 }
 
 /// Where the HTTP handler is.
@@ -30,7 +36,9 @@ pub(super) struct MessageEntry(ComponentExportIndex);
 pub(super) struct MessageHandler(TypedFunc<(WitMessage,), (Result<(), String>,)>);
 
 impl Entries {
-    pub(super) fn of(pre: &InstancePre<Ctx>, component: &Component) -> Self {
+    /// Looks them up. An error says why the component cannot be driven here.
+    pub(super) fn of(pre: &InstancePre<Ctx>, compiled: &Compiled) -> Result<Self, String> {
+        let component = compiled.component();
         let exports = |prefix: &str| {
             let ty = component.component_type();
             ty.exports(component.engine()).any(|(name, _)| name.starts_with(prefix))
@@ -47,12 +55,17 @@ impl Entries {
             .get_export_index(None, "wasmcloud:messaging/handler@0.2.0")
             .and_then(|handler| component.get_export_index(Some(&handler), "handle-message"))
             .map(MessageEntry);
-        Self { http, message }
+        let stateful = StatefulEntry::of(compiled)?;
+        Ok(Self {
+            http,
+            message,
+            stateful,
+        })
     }
 }
 
 impl HttpEntry {
-    pub(super) fn load(&self, store: impl AsContextMut<Data = Ctx>, instance: &Instance) -> Result<Proxy> {
+    pub(super) fn load(&self, store: impl AsContextMut<Data = Ctx>, instance: &Instance) -> wasmtime::Result<Proxy> {
         Ok(match self {
             Self::P2(indices) => Proxy::P2(indices.load(store, instance)?),
             Self::P3(indices) => Proxy::P3(indices.load(store, instance)?),
@@ -61,7 +74,11 @@ impl HttpEntry {
 }
 
 impl MessageEntry {
-    pub(super) fn load(&self, store: impl AsContextMut<Data = Ctx>, instance: &Instance) -> Result<MessageHandler> {
+    pub(super) fn load(
+        &self,
+        store: impl AsContextMut<Data = Ctx>,
+        instance: &Instance,
+    ) -> wasmtime::Result<MessageHandler> {
         instance.get_typed_func(store, self.0).map(MessageHandler)
     }
 }
@@ -71,7 +88,7 @@ impl MessageHandler {
         &self,
         store: impl AsContextMut<Data = Ctx>,
         message: BrokerMessage,
-    ) -> Result<Result<(), String>> {
+    ) -> wasmtime::Result<Result<(), String>> {
         self.0
             .call_async(store, (message.into(),))
             .await
@@ -83,7 +100,7 @@ impl MessageHandler {
         &self,
         accessor: &Accessor<Ctx>,
         message: BrokerMessage,
-    ) -> Result<Result<(), String>> {
+    ) -> wasmtime::Result<Result<(), String>> {
         self.0
             .call_concurrent(accessor, (message.into(),))
             .await

@@ -50,10 +50,9 @@ impl Actor {
     /// Dropping the future, or later the body before its end, interrupts the guest.
     pub async fn http(&self, request: Request<HttpBody>, call: CallContext) -> Result<Response<HttpBody>, Fault> {
         let inner = &self.0;
+        inner.has_no_keys()?;
         if inner.entries.http.is_none() {
-            return Err(
-                inner.not_found("serves no HTTP: it exports neither wasi:http/handler nor wasi:http/incoming-handler")
-            );
+            return Err(inner.serves_no_http());
         }
         let origin = inner.origin(&call);
         let reading = if request.method() == Method::HEAD {
@@ -89,7 +88,12 @@ impl Inner {
         let outcome = self.within(deadline, async {
             let mut instance = self.take(origin).await?;
             let outcome = match &self.entries.http {
-                Some(entry) => instance.http(entry, self.compiled.flavor(), request, sender).await,
+                Some(entry) => {
+                    let flavor = self.compiled.flavor();
+                    instance
+                        .http(entry, flavor, request, sender, std::future::ready(()))
+                        .await
+                }
                 None => Ok(()),
             };
             self.give_back(instance, outcome)
@@ -97,8 +101,12 @@ impl Inner {
         self.counted(outcome.await)
     }
 
+    pub(super) fn serves_no_http(&self) -> Fault {
+        self.not_found("serves no HTTP: it exports neither wasi:http/handler nor wasi:http/incoming-handler")
+    }
+
     /// Checks a request before anything is spent on it, and gives it what `wasi:http` insists on.
-    fn admissible(&self, mut request: Request<HttpBody>) -> Result<Request<WasiBody>, Fault> {
+    pub(super) fn admissible(&self, mut request: Request<HttpBody>) -> Result<Request<WasiBody>, Fault> {
         let max = self.shared.limits.body_bytes_max;
         let announced = request
             .headers()
@@ -164,17 +172,19 @@ impl Inner {
 }
 
 impl Instance {
-    /// Serves one request to its end, the body included.
-    async fn http(
+    /// Serves one request to its end, the body included. An instance that lives on has to run until the body was read, since it is the
+    /// instance that hands the body on; `was_read` ends then.
+    pub(super) async fn http(
         &mut self,
         entry: &HttpEntry,
         flavor: Flavor,
         request: Request<WasiBody>,
         sender: AnswerSender,
+        was_read: impl Future<Output = ()> + Send,
     ) -> wasmtime::Result<()> {
         let proxy = entry.load(&mut self.store, &self.instance)?;
         match (flavor, &proxy) {
-            (Flavor::Sequential, Proxy::P2(proxy)) => {
+            (Flavor::Sequential | Flavor::Resident, Proxy::P2(proxy)) => {
                 let mut view = self.store.data_mut().http();
                 let request = view.new_incoming_request(Scheme::Http, request)?;
                 let out = view.new_response_outparam_from_callback(move |answer| {
@@ -193,6 +203,7 @@ impl Instance {
                         prepared.run(accessor, std::future::pending()).await?;
                         // The head is out; tasks of the guest that are left write the body.
                         std::future::poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
+                        was_read.await;
                         Ok(())
                     })
                     .await?
@@ -201,11 +212,11 @@ impl Instance {
     }
 }
 
-fn silent() -> Fault {
+pub(super) fn silent() -> Fault {
     Fault::new(FaultKind::Trap, "the guest returned without answering the request")
 }
 
 /// The guest answered with an error of `wasi:http`, or trapped in a way that reached the answer first.
-fn refused(error: &wasmtime::Error) -> Fault {
+pub(super) fn refused(error: &wasmtime::Error) -> Fault {
     crate::fault::explain_answer(error)
 }

@@ -12,6 +12,7 @@ use crate::compiled::ExportedFunction;
 use crate::ctx::{Ctx, Shared};
 use crate::fault::{Raised, explain};
 use crate::linked::Origin;
+use crate::live::LiveState;
 use crate::values::Values;
 
 /// Makes instances, all alike.
@@ -45,7 +46,12 @@ impl Mold {
 
     /// Makes an instance for a call.
     pub(super) async fn cast(&self, origin: Origin) -> Result<Instance, Fault> {
-        let mut store = Store::new(self.pre.engine(), Ctx::new(Arc::clone(&self.shared), origin));
+        self.cast_as(origin, None).await
+    }
+
+    /// Makes an instance that is a stateful actor, if it is to be one.
+    pub(super) async fn cast_as(&self, origin: Origin, live: Option<Box<LiveState>>) -> Result<Instance, Fault> {
+        let mut store = Store::new(self.pre.engine(), Ctx::new(Arc::clone(&self.shared), origin, live));
         store.limiter(|ctx| &mut ctx.memory);
         store.set_hostcall_fuel(hostcall_bytes(&self.shared.limits));
         store.set_epoch_deadline(1);

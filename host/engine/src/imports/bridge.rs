@@ -44,11 +44,12 @@ fn add_blocking(instance: &mut LinkerInstance<'_, Ctx>, import: Arc<Import>) -> 
     let name = import.signature.name().to_owned();
     instance.func_new_async(
         &name,
-        move |ctx: StoreContextMut<'_, Ctx>, _: ComponentFunc, params, results| {
-            let outgoing = import.outgoing(&ctx.data().call, Args::borrowed(params, import.signature.clone()));
+        move |mut ctx: StoreContextMut<'_, Ctx>, _: ComponentFunc, params, results| {
+            let args = Args::borrowed(params, import.signature.clone());
+            let outgoing = import.outgoing(&mut ctx.data_mut().call, args);
             let linked = Arc::clone(&ctx.data().call.shared.linked);
             let import = Arc::clone(&import);
-            Box::new(async move { import.answer(linked.call(outgoing).await, results) })
+            Box::new(async move { import.answer(linked.call(outgoing?).await, results) })
         },
     )
 }
@@ -62,11 +63,12 @@ fn add_concurrent(instance: &mut LinkerInstance<'_, Ctx>, import: Arc<Import>) -
         move |accessor: &Accessor<Ctx>, _: ComponentFunc, params, results| {
             let args = Args::borrowed(params, import.signature.clone()).into_owned();
             let (linked, outgoing) = accessor.with(|mut ctx| {
-                let call = &ctx.data_mut().call;
+                let call = &mut ctx.data_mut().call;
                 (Arc::clone(&call.shared.linked), import.outgoing(call, args))
             });
             let import = Arc::clone(&import);
             Box::pin(async move {
+                let outgoing = outgoing?;
                 let task = AbortOnDropHandle::new(tokio::spawn(async move { linked.call(outgoing).await }));
                 let answer = task
                     .await
@@ -78,13 +80,17 @@ fn add_concurrent(instance: &mut LinkerInstance<'_, Ctx>, import: Arc<Import>) -
 }
 
 impl Import {
-    fn outgoing<'a>(&self, call: &Call, args: Args<'a>) -> OutgoingCall<'a> {
-        OutgoingCall {
+    fn outgoing<'a>(&self, call: &mut Call, args: Args<'a>) -> Result<OutgoingCall<'a>, Raised> {
+        call.may_reach_out()?;
+        let key = call.key(&self.interface.id).cloned();
+        Ok(OutgoingCall {
             interface: self.interface.clone(),
             label: call.label(&self.interface.id).clone(),
             args,
             origin: call.origin.clone(),
-        }
+            nth: if key.is_some() { call.count_keyed() } else { 0 },
+            key,
+        })
     }
 
     /// Gives the guest its results. A fault has no place in the function's own type, so it ends the invocation.

@@ -56,6 +56,9 @@ impl WasiHttpHooks for Call {
         options: Option<WasiOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        if let Some(Err(raised)) = self.live.as_mut().map(|live| live.may_reach_out_later()) {
+            return Box::new(async move { Err(Error::InternalError(Some(raised.to_string()))) });
+        }
         let (interface, function): (&InterfaceId, _) = if self.shared.sends_by_client {
             (&CLIENT, "send")
         } else {

@@ -4,8 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use lattice_capability::{CallContext, KeyValue, KvError};
 use lattice_core::{InterfaceId, LinkLabel};
+use wasmtime::Result as Trappable;
+use wasmtime::component::Resource;
 
-use crate::ctx::Call;
+use crate::ctx::{Call, Ctx};
 use crate::linked::Need;
 
 pub(super) static STORE: LazyLock<InterfaceId> = LazyLock::new(|| interface("wasi:keyvalue/store"));
@@ -40,6 +42,14 @@ impl Bucket {
             function,
             label: &self.label,
         })
+    }
+}
+
+impl Ctx {
+    /// The bucket behind a handle, for a call of the store.
+    pub(super) fn bucket(&self, handle: &Resource<Bucket>) -> Trappable<&Bucket> {
+        self.call.may_reach_out()?;
+        Ok(self.table.get(handle)?)
     }
 }
 

@@ -43,6 +43,7 @@ impl From<KvError> for store::Error {
 
 impl store::Host for Ctx {
     async fn open(&mut self, identifier: String) -> Answer<Resource<Bucket>> {
+        self.call.may_reach_out()?;
         let bucket = Bucket::named(&self.call, identifier);
         let opened = async {
             let (store, call) = bucket.store(&self.call, &STORE, "open")?;
@@ -57,7 +58,7 @@ impl store::Host for Ctx {
 
 impl store::HostBucket for Ctx {
     async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<Option<Vec<u8>>> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "get")?;
             Ok(store.get(&call, &bucket.name, &key).await?.map(Vec::from))
@@ -66,7 +67,7 @@ impl store::HostBucket for Ctx {
     }
 
     async fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "set")?;
             Ok(store.set(&call, &bucket.name, &key, value.into()).await?)
@@ -75,7 +76,7 @@ impl store::HostBucket for Ctx {
     }
 
     async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<()> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "delete")?;
             Ok(store.delete(&call, &bucket.name, &key).await?)
@@ -84,7 +85,7 @@ impl store::HostBucket for Ctx {
     }
 
     async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<bool> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "exists")?;
             Ok(store.exists(&call, &bucket.name, &key).await?)
@@ -93,7 +94,7 @@ impl store::HostBucket for Ctx {
     }
 
     async fn list_keys(&mut self, bucket: Resource<Bucket>, cursor: Option<u64>) -> Answer<store::KeyResponse> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "list-keys")?;
             let page = store.list_keys(&call, &bucket.name, cursor).await?;
@@ -113,7 +114,7 @@ impl store::HostBucket for Ctx {
 
 impl atomics::Host for Ctx {
     async fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: u64) -> Answer<u64> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &ATOMICS, "increment")?;
             let delta =
@@ -131,7 +132,7 @@ impl batch::Host for Ctx {
         bucket: Resource<Bucket>,
         keys: Vec<String>,
     ) -> Answer<Vec<Option<(String, Vec<u8>)>>> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &BATCH, "get-many")?;
             let values = store.get_many(&call, &bucket.name, &keys).await?;
@@ -144,7 +145,7 @@ impl batch::Host for Ctx {
     }
 
     async fn set_many(&mut self, bucket: Resource<Bucket>, key_values: Vec<(String, Vec<u8>)>) -> Answer<()> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &BATCH, "set-many")?;
             let entries = key_values.into_iter().map(|(key, value)| (key, value.into())).collect();
@@ -154,7 +155,7 @@ impl batch::Host for Ctx {
     }
 
     async fn delete_many(&mut self, bucket: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &BATCH, "delete-many")?;
             Ok(store.delete_many(&call, &bucket.name, &keys).await?)

@@ -82,6 +82,7 @@ impl From<KvError> for store::Error {
 
 impl store::Host for Ctx {
     async fn open(&mut self, identifier: String) -> Answer<Resource<Bucket>> {
+        self.call.may_reach_out()?;
         let bucket = Bucket::named(&self.call, identifier);
         let opened = async {
             let (store, call) = bucket.store(&self.call, &STORE, "open")?;
@@ -96,7 +97,7 @@ impl store::Host for Ctx {
 
 impl store::HostBucket for Ctx {
     async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<Option<Vec<u8>>> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "get")?;
             Ok(store.get(&call, &bucket.name, &key).await?.map(Vec::from))
@@ -105,7 +106,7 @@ impl store::HostBucket for Ctx {
     }
 
     async fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "set")?;
             Ok(store.set(&call, &bucket.name, &key, value.into()).await?)
@@ -114,7 +115,7 @@ impl store::HostBucket for Ctx {
     }
 
     async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<()> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "delete")?;
             Ok(store.delete(&call, &bucket.name, &key).await?)
@@ -123,7 +124,7 @@ impl store::HostBucket for Ctx {
     }
 
     async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<bool> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "exists")?;
             Ok(store.exists(&call, &bucket.name, &key).await?)
@@ -132,7 +133,7 @@ impl store::HostBucket for Ctx {
     }
 
     async fn list_keys(&mut self, bucket: Resource<Bucket>, cursor: Option<String>) -> Answer<store::KeyResponse> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &STORE, "list-keys")?;
             let cursor = cursor.map(|text| text.parse()).transpose();
@@ -154,7 +155,7 @@ impl store::HostBucket for Ctx {
 
 impl atomics::Host for Ctx {
     async fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: i64) -> Answer<i64> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &ATOMICS, "increment")?;
             Ok(store.increment(&call, &bucket.name, &key, delta).await?)
@@ -163,6 +164,7 @@ impl atomics::Host for Ctx {
     }
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<Result<(), atomics::CasError>> {
+        self.call.may_reach_out()?;
         let mut cas = self.table.delete(cas)?;
         let swapped = async {
             let (store, call) = cas.bucket.store(&self.call, &ATOMICS, "swap")?;
@@ -183,7 +185,7 @@ impl atomics::Host for Ctx {
 
 impl atomics::HostCas for Ctx {
     async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<Resource<Cas>> {
-        let bucket = self.table.get(&bucket)?.clone();
+        let bucket = self.bucket(&bucket)?.clone();
         let compared = async {
             let (store, call) = bucket.store(&self.call, &ATOMICS, "[static]cas.new")?;
             store.compare(&call, &bucket.name, &key).await
@@ -210,7 +212,7 @@ impl batch::Host for Ctx {
         bucket: Resource<Bucket>,
         keys: Vec<String>,
     ) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &BATCH, "get-many")?;
             let values = store.get_many(&call, &bucket.name, &keys).await?;
@@ -223,7 +225,7 @@ impl batch::Host for Ctx {
     }
 
     async fn set_many(&mut self, bucket: Resource<Bucket>, key_values: Vec<(String, Vec<u8>)>) -> Answer<()> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &BATCH, "set-many")?;
             let entries = key_values.into_iter().map(|(key, value)| (key, value.into())).collect();
@@ -233,7 +235,7 @@ impl batch::Host for Ctx {
     }
 
     async fn delete_many(&mut self, bucket: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.bucket(&bucket)?;
         Ok(async {
             let (store, call) = bucket.store(&self.call, &BATCH, "delete-many")?;
             Ok(store.delete_many(&call, &bucket.name, &keys).await?)

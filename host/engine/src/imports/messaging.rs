@@ -40,6 +40,7 @@ impl consumer::Host for Ctx {
         timeout_ms: u32,
     ) -> Result<Result<BrokerMessage, String>> {
         let call = &self.call;
+        call.may_reach_out()?;
         Ok(async {
             let (broker, context) = call
                 .messaging(need(call, "request"))
@@ -53,6 +54,7 @@ impl consumer::Host for Ctx {
 
     async fn publish(&mut self, message: BrokerMessage) -> Result<Result<(), String>> {
         let call = &self.call;
+        call.may_reach_out()?;
         Ok(async {
             let (broker, context) = call
                 .messaging(need(call, "publish"))

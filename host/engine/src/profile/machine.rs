@@ -24,7 +24,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn probe() -> Self {
+    /// Looks at this machine.
+    pub fn probe() -> Self {
         Self {
             arch: std::env::consts::ARCH.to_owned(),
             has_compiler: cfg!(any(

@@ -14,8 +14,18 @@ use super::plan::{Plan, Shape};
 pub(crate) enum Flavor {
     /// One call at a time in an instance: WASI 0.2.
     Sequential,
+    /// The same for instances that stay, as those of stateful actors: they come from no pool, which has few places and is for guests that
+    /// come and go.
+    Resident,
     /// Several at a time: WASI 0.3.
     Concurrent,
+}
+
+impl Flavor {
+    /// Whether guests may use asynchrony.
+    pub(crate) fn is_concurrent(self) -> bool {
+        self == Self::Concurrent
+    }
 }
 
 /// The stack a guest may use. Interpreters of Python and JavaScript that are compiled to WebAssembly recurse deeply.
@@ -35,10 +45,14 @@ pub(super) fn engine(plan: &Plan, flavor: Flavor) -> Result<Engine> {
 fn config(plan: &Plan, flavor: Flavor) -> Result<Config> {
     let mut config = Config::new();
     config.epoch_interruption(true);
-    config.concurrency_support(flavor == Flavor::Concurrent);
+    config.concurrency_support(flavor.is_concurrent());
     config.max_wasm_stack(GUEST_STACK_BYTES);
     config.async_stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES);
-    match plan.shape {
+    let shape = match flavor {
+        Flavor::Resident => Shape::OnDemand,
+        Flavor::Sequential | Flavor::Concurrent => plan.shape,
+    };
+    match shape {
         Shape::Pool { slots } => {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots)));
         }

@@ -7,6 +7,7 @@ mod codec;
 mod http;
 mod imports;
 mod limits;
+mod live;
 mod profile;
 mod reuse;
 mod stub;

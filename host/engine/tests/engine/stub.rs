@@ -13,7 +13,7 @@ use lattice_capability::{
     OutgoingHttp, RequestOptions, SwapError,
 };
 use lattice_core::{Fault, InterfaceId, LinkLabel, Party};
-use lattice_engine::{Actor, Granted, Linked, LogLevel, Need, OutgoingCall, Values};
+use lattice_engine::{Actor, Granted, Linked, LogLevel, Need, OutgoingCall, PeerCall, Refusal, TurnRef, Values};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
@@ -31,6 +31,12 @@ pub(crate) struct World {
     pub(crate) missing: Mutex<Vec<LinkLabel>>,
     /// When set, calls to actors wait here.
     pub(crate) hold: Mutex<Option<Arc<Hold>>>,
+    /// Calls to actors with keys, and to peers, as they came: key or peer, and number.
+    pub(crate) keyed: Mutex<Vec<(String, u32)>>,
+    /// The turns that calls were made in, in the same order.
+    pub(crate) turns: Mutex<Vec<Option<Arc<TurnRef>>>>,
+    /// What peers answer, by operation. Others answer with what they were sent.
+    pub(crate) peers: Mutex<HashMap<String, Result<Refusal, Fault>>>,
     /// Whether calls go through their wire form, as between hosts.
     pub(crate) over_the_wire: bool,
 }
@@ -115,6 +121,10 @@ impl Linked for World {
         if let Some(hold) = hold {
             hold.pass().await;
         }
+        if let Some(key) = &call.key {
+            self.keyed.lock().push((key.to_string(), call.nth));
+            self.turns.lock().push(call.origin.turn.clone());
+        }
         let actor = self.actors.lock().get(&call.label).cloned();
         let actor = actor.ok_or_else(|| Fault::denied(format!("no link `{}` for {}", call.label, call.interface)))?;
         let context = CallContext {
@@ -133,6 +143,15 @@ impl Linked for World {
             .call_encoded(&call.interface, call.function(), &args, &context)
             .await?;
         Values::decode_results(call.args.signature(), &results).map_err(|error| Fault::internal(error.to_string()))
+    }
+
+    async fn call_peer(&self, call: PeerCall) -> Result<Result<Bytes, Refusal>, Fault> {
+        self.keyed.lock().push((call.to.to_string(), call.nth));
+        self.turns.lock().push(call.origin.turn);
+        match self.peers.lock().get(&call.operation).cloned() {
+            None => Ok(Ok(call.body)),
+            Some(answer) => answer.map(Err),
+        }
     }
 
     fn log(&self, level: LogLevel, context: &str, message: &str) {

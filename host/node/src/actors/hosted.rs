@@ -13,6 +13,7 @@ use lattice_engine::{Actor, Args, Compiled, Values};
 
 use crate::gate::Gate;
 use crate::route::Load;
+use crate::stateful::EngineKind;
 
 /// How long what is cut off may take to let go. It is interrupted at once; only a starved machine needs longer.
 const CUT_OFF_PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +24,8 @@ pub(crate) struct Hosted {
     pub(crate) spec: ActorSpec,
     fingerprint: Fingerprint,
     engine: Actor,
+    /// What wakes its actors, if it is stateful.
+    kind: Option<Arc<EngineKind>>,
     gate: Gate,
     /// Told to others as gone; calls that come in all the same are still served, until the gate is closed.
     leaving: AtomicBool,
@@ -46,6 +49,7 @@ impl Hosted {
     pub(crate) fn new(spec: ActorSpec, engine: Actor, replicas: u32) -> Self {
         Self {
             fingerprint: spec.fingerprint(),
+            kind: EngineKind::of(&engine, &spec),
             spec,
             engine,
             gate: Gate::default(),
@@ -58,6 +62,11 @@ impl Hosted {
     /// The component it runs.
     pub(crate) fn compiled(&self) -> &Arc<Compiled> {
         self.engine.compiled()
+    }
+
+    /// What wakes its actors, if it is stateful.
+    pub(crate) fn kind(&self) -> Option<&Arc<EngineKind>> {
+        self.kind.as_ref()
     }
 
     /// Lets a call in; `None` when the actor is on its way out.
@@ -102,6 +111,10 @@ impl Hosted {
         self.gate.close();
         // First those on their way in or waiting for a place: closing the engine's own gate would turn the waiting away.
         let _ = tokio::time::timeout(grace, self.gate.emptied()).await;
+        if self.kind.is_some() {
+            // Its actors have been put to rest, or go on in another component; one that refused that keeps this one alive.
+            return Drained { cancelled: 0 };
+        }
         let left = until.saturating_duration_since(Instant::now());
         let ended = tokio::time::timeout(left + CUT_OFF_PATIENCE, self.engine.drain(left)).await;
         Drained {

@@ -94,6 +94,10 @@ impl Shared {
         let (compiled, from_cache) = self.load(&spec.digest, progress).await?;
         progress.step(format!("linking `{}`", spec.name));
         let hosted = Arc::new(self.build_when_linked(spec, &compiled, replicas).await?);
+        if hosted.kind().is_some() {
+            progress.step(format!("making ready to keep the state of `{}`", hosted.spec.name));
+            self.stateful.open(self).await?;
+        }
         if let Some(probe) = &probe {
             progress.step(format!("probing `{}`", hosted.spec.name));
             // What it calls to answer checks that it is here. It is, with no replicas, from the moment it was shown as starting.
@@ -123,6 +127,9 @@ impl Shared {
         let party = Party::Actor(hosted.spec.name.clone()).to_string();
         let digest = hosted.spec.digest;
         let before = self.actors.put(hosted);
+        if let Some(kind) = hosted.kind() {
+            self.stateful.host(kind).await;
+        }
         self.tell_others().await;
         let data = json!({ "digest": digest, "image": hosted.spec.image, "replicas": hosted.replicas() });
         let Some(before) = before else {
@@ -173,6 +180,12 @@ impl Shared {
             let _turn = turn;
             hosted.set_leaving();
             shared.tell_others().await;
+            if hosted.kind().is_some() {
+                shared
+                    .evacuate_stateful(Some(&hosted.spec.name), Instant::now() + grace)
+                    .await;
+                shared.stateful.unhost(&hosted.spec.name, grace).await;
+            }
             let drained = hosted.drain(grace).await;
             shared.actors.forget(&hosted);
             shared.tell_others().await;
@@ -254,6 +267,12 @@ impl Shared {
             .engine
             .actor(Arc::clone(compiled), self.options(&spec, replicas)?, &grants, linked)
             .map_err(|error| refusal::from_start(&source.party, &error))?;
+        if spec.kind.stateful().is_some() && !engine.is_stateful() {
+            let message = format!("actor `{}` is to be stateful and its component is not", spec.name);
+            let help =
+                "a stateful actor exports lattice:actor/lifecycle; `lattice inspect` shows what this one exports";
+            return Err(ControlError::invalid(message).with_help(help));
+        }
         Ok(Hosted::new(spec, engine, replicas))
     }
 

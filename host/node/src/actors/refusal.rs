@@ -59,7 +59,7 @@ pub(super) fn from_start(party: &Party, error: &StartError) -> ControlError {
 /// Tells a component that does not load.
 pub(crate) fn from_load(error: &LoadError) -> ControlError {
     let kind = match error {
-        LoadError::Crashed | LoadError::Concurrency(_) => ErrorKind::Internal,
+        LoadError::Crashed | LoadError::Concurrency(_) | LoadError::Residence(_) => ErrorKind::Internal,
         _ => ErrorKind::Invalid,
     };
     ControlError::new(kind, chain(error))

@@ -4,7 +4,7 @@ use lattice_control::{ControlError, ErrorKind};
 use lattice_core::{ActorName, Blame, Fault, FaultKind};
 
 /// Tells a failed call to whoever made it by hand.
-pub(super) fn from_call(actor: &ActorName, fault: &Fault) -> ControlError {
+pub(crate) fn from_call(actor: &ActorName, fault: &Fault) -> ControlError {
     let error = from_fault(fault);
     match fault.kind {
         FaultKind::BadArguments | FaultKind::NotFound => error.with_help(format!(

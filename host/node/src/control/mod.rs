@@ -1,7 +1,7 @@
 //! The control interface of this host: what each verb does here. Commands arrive authorised.
 
 mod doctor;
-mod errors;
+pub(crate) mod errors;
 mod health;
 mod inspect;
 mod inventory;
@@ -15,8 +15,9 @@ use lattice_capability::CallContext;
 use lattice_control::{
     ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, AppsProgress,
     AppsProgressReply, Call, CallReply, ControlError, Doctor, DoctorReport, Handler, HostSchedule, HostStop,
-    HostStopping, Inventory, InventoryReply, Links, LinksReply, MemberSummary, Ping, Placements, PlacementsReply,
-    ProgressSink, ProviderStart, ProviderStarted, ProviderStop, ProviderStopped,
+    HostStopping, Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved,
+    Links, LinksReply, MemberSummary, Ping, Placements, PlacementsReply, ProgressSink, ProviderStart, ProviderStarted,
+    ProviderStop, ProviderStopped,
 };
 use lattice_core::{LinkId, LinkLabel, Party, VersionedInterface};
 
@@ -127,6 +128,9 @@ impl Handler for NodeHandler {
             let help = format!("`lattice inspect {}` shows what it exports", request.actor);
             ControlError::invalid(format!("`{}` is not an interface", request.interface)).with_help(help)
         })?;
+        if let Some(key) = &request.key {
+            return self.shared.keyed_call(&request, key, interface).await;
+        }
         let entry =
             self.shared.actors.enter(&request.actor).ok_or_else(|| {
                 ControlError::not_found(format!("actor `{}` does not run on this host", request.actor))
@@ -140,7 +144,27 @@ impl Handler for NodeHandler {
         Ok(CallReply {
             result,
             took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            moved_to: None,
         })
+    }
+
+    async fn keyed_find(&self, request: KeyedFind) -> Result<KeyedFound, ControlError> {
+        self.shared.keyed_find(&request).await
+    }
+
+    async fn keyed_list(&self, request: KeyedList) -> Result<KeyedListed, ControlError> {
+        Ok(self.shared.keyed_list(&request))
+    }
+
+    async fn keyed_move(&self, request: KeyedMove, progress: ProgressSink) -> Result<KeyedMoved, ControlError> {
+        // In a task of its own: whoever ordered it may hang up, a move that has begun is finished.
+        let shared = Arc::clone(&self.shared);
+        let moving = self.shared.tasks.spawn_with("move stateful actors", async move {
+            shared.keyed_move(&request, &progress).await
+        });
+        moving
+            .await
+            .unwrap_or_else(|error| Err(ControlError::internal(format!("the move broke off: {error}"))))
     }
 }
 

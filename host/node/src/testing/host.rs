@@ -29,6 +29,8 @@ pub struct HostOptions {
     pub grace: Duration,
     /// The most replicas that may be placed on it.
     pub replicas_max: Option<u32>,
+    /// The most linear memory of live stateful actors, in bytes, if not what the machine has room for.
+    pub stateful_memory_max: Option<u64>,
     /// Whether it has a controller, which may lead.
     pub leads: bool,
 }
@@ -44,6 +46,7 @@ impl HostOptions {
             lost_after: Duration::from_secs(2),
             grace: Duration::from_secs(20),
             replicas_max: None,
+            stateful_memory_max: None,
             leads: false,
         }
     }
@@ -157,6 +160,9 @@ impl TestHost {
             // One cache for all hosts of a lattice: they are of one kind, and compiling is what tests wait for.
             engine: EngineConfig::new(lattice.folder.path().join("compiled")),
             replicas_max: options.replicas_max,
+            stateful_memory_max: options
+                .stateful_memory_max
+                .unwrap_or_else(NodeConfig::default_stateful_memory),
             secrets: files.folder.join("secrets"),
             controller: options
                 .leads

@@ -14,6 +14,8 @@ async fn call(
     args: &str,
 ) -> String {
     let call = Call {
+        key: None,
+        owner_unreachable: false,
         actor: actor.parse().unwrap(),
         interface: interface.to_owned(),
         function: function.to_owned(),
@@ -82,6 +84,8 @@ async fn a_trap_of_the_callee_is_the_guests_fault_wherever_it_ran() {
     for callee in [&here, &there] {
         start_guest(&lattice, "test-types", &[callee]).await;
         let provoke = Call {
+            key: None,
+            owner_unreachable: false,
             actor: "test-types-caller".parse().unwrap(),
             interface: "test:types/checks".to_owned(),
             function: "provoke-trap".to_owned(),
@@ -111,6 +115,8 @@ async fn a_function_is_called_by_hand_in_wave_and_in_json() {
         "\"pong: hello\""
     );
     let unknown = Call {
+        key: None,
+        owner_unreachable: false,
         actor: "pong".parse().unwrap(),
         interface: PONG.to_owned(),
         function: "pang".to_owned(),

@@ -20,18 +20,22 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) fn start(http: &Http, url: &str, clients: usize) -> Self {
+        Self::start_with(http, &Method::GET, url, clients)
+    }
+
+    pub(crate) fn start_with(http: &Http, method: &Method, url: &str, clients: usize) -> Self {
         let mut load = Self {
             stop: Arc::default(),
             sent: Arc::default(),
             clients: JoinSet::new(),
         };
         for _ in 0..clients {
-            let (http, url) = (http.clone(), url.to_owned());
+            let (http, method, url) = (http.clone(), method.clone(), url.to_owned());
             let (stop, sent) = (Arc::clone(&load.stop), Arc::clone(&load.sent));
             load.clients.spawn(async move {
                 let mut failures = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
-                    match http.try_request(Method::GET, &url, "").await {
+                    match http.try_request(method.clone(), &url, "").await {
                         Ok(answer) if answer.status.is_success() => {}
                         Ok(answer) => failures.push(format!("{} {}", answer.status, answer.text())),
                         Err(error) => failures.push(error),

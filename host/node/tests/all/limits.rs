@@ -41,6 +41,8 @@ async fn the_deadline_of_a_call_by_hand_interrupts_the_guest() {
     let spec = lattice.actor("spin", wat::spinning_function()).await;
     lattice.start_actor(&host, &spec).await;
     let call = Call {
+        key: None,
+        owner_unreachable: false,
         actor: spec.name.clone(),
         interface: "test:spin/spin".to_owned(),
         function: "forever".to_owned(),

@@ -12,5 +12,6 @@ mod limits;
 mod links;
 mod messaging;
 mod serving;
+mod stateful;
 mod streams;
 mod support;

@@ -2,26 +2,35 @@
 
 use anyhow::Result;
 use clap::Args;
-use lattice_control::Links;
+use lattice_control::{InventoryReply, KeyedList, Links, MemberSummary};
+use lattice_core::{KeyedActor, ParseIdError};
 use serde::Serialize;
 
 use super::get::What;
 use crate::{
     app::App,
     failure::Failure,
+    keyed,
     output::{Document, for_programs, to_yaml},
     resolve,
-    session::Session,
-    views::{self, ActorView, LinkView, ProviderView},
+    session::{Session, now},
+    views::{self, ActorView, KeyedLife, KeyedView, LinkView, ProviderView},
 };
+
+/// The most actors a host is asked to name when one of them is looked for; more would not fit into a message.
+const AWAKE_MAX: u64 = 4096;
 
 /// Shows all there is to know about one host, actor, provider or link
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lattice describe host cloud
+  lattice describe actor cart          on which hosts it runs
+  lattice describe actor cart/alice    one actor with state: where it lives, and what is stored of it")]
 pub(crate) struct Describe {
     /// What it is
     #[arg(value_enum)]
     what: What,
-    /// Its name; for a host also its id, for a link its id or its source
+    /// Its name; of actors with state also one: `cart/alice`; for a host also its id, for a link its id or its source
     name: String,
 }
 
@@ -50,6 +59,7 @@ impl Describe {
                     .find(|inventory| inventory.summary.member == member.member);
                 described("Host", format!("host/{}", member.name), &inventory)?
             }
+            What::Actors if name.contains('/') => keyed_actor(&session, name, &inventories).await?,
             What::Actors => {
                 let actors = ActorView::gather(&inventories);
                 let actor = actors.into_iter().find(|actor| actor.name.as_str() == name);
@@ -80,6 +90,36 @@ impl Describe {
             }
         };
         app.print(&document)
+    }
+}
+
+/// One actor with state, as its record has it and its host knows it.
+async fn keyed_actor(session: &Session, name: &str, inventories: &[InventoryReply]) -> Result<Document> {
+    let wrong = |error: ParseIdError| Failure::usage(format!("`{name}` is no actor with state")).because(error);
+    let actor: KeyedActor = name.parse().map_err(wrong)?;
+    let found = keyed::find(session, &actor, &keyed::serving(inventories, &actor.name)).await?;
+    if !found.known {
+        return Err(keyed::never_lived(&actor).into());
+    }
+    let host = keyed::owner(inventories, &found);
+    let life = match host {
+        Some(host) => life(session, &actor, host).await,
+        None if found.owner.is_some() => KeyedLife::Unknown,
+        None => KeyedLife::AtRest,
+    };
+    views::keyed(&KeyedView::new(&actor, &found, host, life), now())
+}
+
+/// Whether an actor is awake on its host. What that does not say is left open: the record tells the rest.
+async fn life(session: &Session, actor: &KeyedActor, host: &MemberSummary) -> KeyedLife {
+    let question = KeyedList {
+        name: actor.name.clone(),
+        limit: AWAKE_MAX,
+    };
+    match session.client.read(&host.member, &question).await {
+        Ok(awake) if awake.keys.contains(&actor.key) => KeyedLife::Awake,
+        Ok(awake) if awake.total <= awake.keys.len() as u64 => KeyedLife::AtRest,
+        Ok(_) | Err(_) => KeyedLife::Unknown,
     }
 }
 

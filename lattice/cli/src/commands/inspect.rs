@@ -87,7 +87,12 @@ async fn links(session: &Session) -> Result<Vec<lattice_control::LinkStatus>> {
 
 /// How an import is satisfied when no host is there to say.
 pub(crate) fn guess(interface: &str) -> ImportClass {
-    const OF_THE_HOST: [&str; 11] = [
+    const OF_THE_HOST: [&str; 16] = [
+        "lattice:actor/context",
+        "lattice:actor/peers",
+        "lattice:actor/reminders",
+        "lattice:actor/state",
+        "lattice:actor/types",
         "wasi:cli/",
         "wasi:clocks/",
         "wasi:config/",

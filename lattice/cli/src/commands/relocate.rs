@@ -4,31 +4,39 @@ use std::{sync::Mutex, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
-use lattice_control::{MemberSummary, Relocate};
-use lattice_core::{ActorName, application::Cause, presence::MemberKind};
+use lattice_control::{InventoryReply, KeyedMove, MemberSummary, Relocate};
+use lattice_core::{KeyedActor, Labels, MemberId, application::Cause, presence::MemberKind};
 
 use crate::{
     app::App,
     applications::{self, Awaited, Follower, Managed, managed},
     args::duration,
-    failure::Failure,
+    failure::{Exit, Failure},
+    keyed::{self, ActorArg},
     output::Narrator,
     resolve,
     session::Session,
     views,
 };
 
-/// Moves an actor from one host to another while it serves: no request fails
+/// Moves an actor from one host to another while it serves: no request fails, and state goes along
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lattice move hello --from cloud --to edge
+  lattice move cart/alice --to pi            one actor with state, alive
+  lattice move cart/alice --to zone=edge     to any host with that label")]
 pub(crate) struct Move {
-    /// Which actor
-    actor: ActorName,
-    /// Away from this host
+    /// Which actor; of those with state one: `cart/alice`
+    actor: ActorArg,
+    /// Away from this host; needed unless one actor with state is meant
     #[arg(long, value_name = "HOST")]
-    from: String,
-    /// To this host
-    #[arg(long, value_name = "HOST")]
+    from: Option<String>,
+    /// To this host, or to one with this label
+    #[arg(long, value_name = "HOST|LABEL=VALUE")]
     to: String,
+    /// The longest time that one actor with state may stand still; a move that would take longer is given up
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
+    max_pause: Duration,
     /// How long invocations in flight may take to finish where it was
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     drain: Duration,
@@ -43,14 +51,23 @@ impl Move {
             .map(|inventory| inventory.summary.clone())
             .filter(|member| member.kind == MemberKind::Host)
             .collect();
-        if let Some(managed) = managed(&session, &self.actor, &inventories).await? {
-            let from = resolve::member(&hosts, &self.from)?;
+        if let Some(actor) = self.actor.keyed() {
+            return self.move_keyed(app, &session, &actor, &inventories).await;
+        }
+        let name = &self.actor.name;
+        let from = self.from.as_deref().ok_or_else(|| {
+            Failure::usage(format!("`{name}` may run on several hosts: away from which?")).help(format!(
+                "name it with `--from HOST`; `lattice get actors` shows where `{name}` runs"
+            ))
+        })?;
+        if let Some(managed) = managed(&session, name, &inventories).await? {
+            let from = resolve::member(&hosts, from)?;
             let to = resolve::member(&hosts, &self.to)?;
             return self.declare(app, &session, managed, from, to).await;
         }
         let relocate = Relocate {
-            actor: self.actor.clone(),
-            from: resolve::member(&hosts, &self.from)?.clone(),
+            actor: name.clone(),
+            from: resolve::member(&hosts, from)?.clone(),
             to: resolve::member(&hosts, &self.to)?.clone(),
             drain: self.drain,
             within: app.timeout,
@@ -61,7 +78,91 @@ impl Move {
             .relocate(&relocate, &|who, progress| Narrator::tell(&narrator, who, &progress))
             .await?;
         drop(narrator);
-        app.print(&views::relocated(&self.actor, &relocated)?)
+        app.print(&views::relocated(&self.actor.name, &relocated)?)
+    }
+
+    /// Moves one actor with its state, from wherever it lives.
+    async fn move_keyed(
+        &self,
+        app: &App,
+        session: &Session,
+        actor: &KeyedActor,
+        inventories: &[InventoryReply],
+    ) -> Result<()> {
+        let serving = keyed::serving(inventories, &actor.name);
+        let found = keyed::find(session, actor, &serving).await?;
+        if !found.known {
+            return Err(keyed::never_lived(actor).into());
+        }
+        let owner = found.owner.as_ref().ok_or_else(|| {
+            Failure::not_found(format!("`{actor}` is at rest, and on no host"))
+                .help(format!("its next call wakes it: `lattice call {actor} …`"))
+        })?;
+        let from = keyed::owner(inventories, &found).ok_or_else(|| {
+            Failure::not_found(format!("`{actor}` belongs to {owner}, which does not answer"))
+                .help(format!("the next call wakes it elsewhere: `lattice call {actor} …`"))
+        })?;
+        self.check_from(actor, from, inventories)?;
+        let to = self.target(actor, &serving, owner)?;
+        if to.member == from.member {
+            return Err(Failure::usage(format!("`{actor}` is to move from {} to itself", from.name)).into());
+        }
+        let order = KeyedMove {
+            name: actor.name.clone(),
+            key: Some(actor.key.clone()),
+            to: to.member.clone(),
+            pause_max_ms: u64::try_from(self.max_pause.as_millis()).unwrap_or(u64::MAX),
+        };
+        let narrator = Mutex::new(Narrator::new());
+        let tell = |progress| Narrator::tell(&narrator, &from.name, &progress);
+        let within = app.timeout + self.max_pause;
+        let moved = session.client.send(from, &order, within, tell).await?;
+        drop(narrator);
+        app.print(&views::keyed_moved(actor, &from.name, &to.name, &moved)?)
+    }
+
+    /// Refuses to move an actor away from where it is not.
+    fn check_from(&self, actor: &KeyedActor, lives: &MemberSummary, inventories: &[InventoryReply]) -> Result<()> {
+        let Some(from) = &self.from else {
+            return Ok(());
+        };
+        let members: Vec<MemberSummary> = inventories.iter().map(|place| place.summary.clone()).collect();
+        if resolve::member(&members, from)?.member == lives.member {
+            return Ok(());
+        }
+        let failure = Failure::new(
+            Exit::Conflict,
+            format!("`{actor}` is not on {from} but on {}", lives.name),
+        );
+        Err(failure.help("leave `--from` out to move it from wherever it is").into())
+    }
+
+    /// The host that `--to` names, or the one with that label on which the actor would be woken.
+    fn target<'a>(
+        &self,
+        actor: &KeyedActor,
+        serving: &[&'a MemberSummary],
+        owner: &MemberId,
+    ) -> Result<&'a MemberSummary> {
+        let nobody = |why: String| {
+            let name = &actor.name;
+            Failure::not_found(why).help(format!(
+                "an actor moves to hosts that run its kind: `lattice get actors` shows where `{name}` runs"
+            ))
+        };
+        if let Ok(labels) = self.to.parse::<Labels>()
+            && self.to.contains('=')
+        {
+            let mut there = serving.to_vec();
+            there.retain(|host| host.labels.matches(&labels) && host.member != *owner);
+            return keyed::home(actor, &there)
+                .ok_or_else(|| nobody(format!("no other host with {labels} runs `{}`", actor.name)).into());
+        }
+        let members: Vec<MemberSummary> = serving.iter().map(|host| (*host).clone()).collect();
+        let chosen = resolve::member(&members, &self.to)
+            .map_err(|_| nobody(format!("`{}` does not run on a host called `{}`", actor.name, self.to)))?;
+        let same = |host: &&&'a MemberSummary| host.member == chosen.member;
+        Ok(serving.iter().find(same).expect("it was found among them"))
     }
 
     /// Writes the move down where the controller reads it, and waits until it is so.
@@ -79,13 +180,19 @@ impl Move {
             return Err(Failure::usage("actors move between hosts").into());
         };
         if from_id == to_id {
-            return Err(Failure::usage(format!("`{}` is to move from {} to itself", self.actor, from.name)).into());
+            return Err(
+                Failure::usage(format!("`{}` is to move from {} to itself", self.actor.name, from.name)).into(),
+            );
         }
-        let actor = application.actor_mut(&self.actor).expect("it was found by this actor");
+        let actor = application
+            .actor_mut(&self.actor.name)
+            .expect("it was found by this actor");
         if !to.labels.matches(&actor.spec.placement) {
-            return Err(Failure::failed(format!("{} may not run `{}`", to.name, self.actor))
-                .because(format!("it asks for hosts with {}", actor.spec.placement))
-                .into());
+            return Err(
+                Failure::failed(format!("{} may not run `{}`", to.name, self.actor.name))
+                    .because(format!("it asks for hosts with {}", actor.spec.placement))
+                    .into(),
+            );
         }
         let moved = &mut actor.placement.moved;
         // Whatever was moved to where it now leaves goes along; moving it back undoes the move.
@@ -97,7 +204,7 @@ impl Move {
         moved.remove(&to_id);
         moved.insert(from_id, to_id);
         let cause = Cause::Moved {
-            actor: self.actor.clone(),
+            actor: self.actor.name.clone(),
         };
         let revised = applications::revise(session, application, cause, &at).await?;
         let mut narrator = Narrator::new();
@@ -106,7 +213,7 @@ impl Move {
             .wait(&name, number, Awaited::Ready, app.timeout, &mut narrator)
             .await?;
         drop(narrator);
-        let told = format!("ready, {} moved from {} to {}", self.actor, from.name, to.name);
+        let told = format!("ready, {} moved from {} to {}", self.actor.name, from.name, to.name);
         app.print(&views::app_revised(&revised, &told)?)
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::hosts::word;
 use crate::output::{Column, Document, Table};
+use crate::state_spec::DurabilityArg;
 
 const COLUMNS: &[Column] = &[
     Column::always("NAME"),
@@ -16,6 +17,7 @@ const COLUMNS: &[Column] = &[
     Column::always("REPLICAS"),
     Column::always("HOSTS"),
     Column::always("DIGEST"),
+    Column::wide("DURABILITY"),
     Column::wide("IN FLIGHT"),
     Column::wide("SERVED"),
     Column::wide("FAILED"),
@@ -90,6 +92,16 @@ impl ActorView {
         self.hosts.iter().map(on).collect::<Vec<_>>().join(", ")
     }
 
+    /// When its state is stored, where somebody said so.
+    fn durability(&self) -> String {
+        let states = self.hosts.iter().filter_map(|on| on.status.spec.kind.stateful());
+        let mut texts: Vec<String> = states
+            .map(|state| DurabilityArg(state.durability).to_string())
+            .collect();
+        texts.dedup();
+        texts.join(", ")
+    }
+
     /// The digests it runs as, `sha256:` left out: more than one only while something changes.
     fn digests(&self) -> String {
         let mut digests: Vec<String> = self.hosts.iter().map(|on| on.status.digest().short()).collect();
@@ -109,6 +121,7 @@ pub(crate) fn actors(views: &[ActorView]) -> Result<Document> {
             view.replicas.to_string(),
             view.placement(),
             view.digests(),
+            view.durability(),
             sum(|status| status.in_flight),
             sum(|status| status.served),
             sum(|status| status.failed),

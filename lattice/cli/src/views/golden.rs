@@ -2,12 +2,17 @@
 
 use lattice_control::*;
 use lattice_core::{
-    ActorSpec, Digest, FunctionSet, Incarnation, IssuerId, LatticeId, LinkId, MemberId, ProviderSpec, UnixSeconds,
+    ActorKind, ActorSpec, Digest, FunctionSet, Incarnation, IssuerId, LatticeId, LinkId, MemberId, ProviderSpec,
+    UnixSeconds,
     presence::{MemberKind, MemberState},
+    stateful::{Durability, Stateful},
 };
 use nkeys::{KeyPair, KeyPairType};
 
-use super::{ActorView, ProviderView, actors, gather_links, hosts, links, placed, providers, relocated};
+use super::{
+    ActorView, KeyedLife, KeyedView, ProviderView, actors, gather_links, hosts, keyed, links, placed, providers,
+    relocated,
+};
 use crate::output::{Document, Format};
 
 const NOW: UnixSeconds = UnixSeconds::new(1_800_000_000);
@@ -78,6 +83,11 @@ fn inventories() -> Vec<InventoryReply> {
         endpoints: vec![],
         links: 0,
     };
+    let mut cart = status("cart", 1, ActorState::Ready);
+    cart.spec.kind = ActorKind::Stateful(Stateful {
+        durability: Durability::Checkpoint(5000),
+        ..Stateful::default()
+    });
     vec![
         inventory(
             summary(1, "cloud", "zone=eu,arch=x86_64"),
@@ -89,7 +99,7 @@ fn inventories() -> Vec<InventoryReply> {
         ),
         inventory(
             summary(2, "edge", ""),
-            vec![status("hello", 1, ActorState::Draining)],
+            vec![status("hello", 1, ActorState::Draining), cart],
             vec![kv],
         ),
     ]
@@ -225,9 +235,41 @@ fn outcomes_are_told() {
         from: placement("cloud", 1, 2),
         to: placement("edge", 2, 2),
         cancelled: 1,
+        keyed: None,
         took_ms: 812,
     };
     check("moved", &relocated(&actor, &outcome).expect("renders"));
+}
+
+#[test]
+fn stateful_actors_are_described() {
+    let actor = "cart/alice".parse().expect("an actor");
+    let found = KeyedFound {
+        known: true,
+        owner: Some(member(2)),
+        epoch: 3,
+        version: 17,
+        reminder_ms: Some((NOW.get() + 252) * 1000 + 500),
+        letters: 2,
+    };
+    let awake = KeyedView::new(&actor, &found, Some(&summary(2, "edge", "")), KeyedLife::Awake);
+    check("keyed", &keyed(&awake, NOW).expect("renders"));
+    let found = KeyedFound {
+        version: 1,
+        reminder_ms: Some(NOW.get() * 1000 - 1),
+        letters: 0,
+        ..found
+    };
+    let lost = KeyedView::new(&actor, &found, None, KeyedLife::Unknown);
+    check("keyed-lost", &keyed(&lost, NOW).expect("renders"));
+    let found = KeyedFound {
+        owner: None,
+        version: 0,
+        reminder_ms: None,
+        ..found
+    };
+    let resting = KeyedView::new(&actor, &found, None, KeyedLife::AtRest);
+    check("keyed-resting", &keyed(&resting, NOW).expect("renders"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod apps;
 mod golden;
 mod hosts;
 mod inspect;
+mod keyed;
 mod links;
 mod outcomes;
 mod providers;
@@ -18,8 +19,9 @@ pub(crate) use actors::{ActorView, actors};
 pub(crate) use apps::{app_history, app_revised, app_status, apps, apps_revised};
 pub(crate) use hosts::hosts;
 pub(crate) use inspect::{InspectView, inspect};
+pub(crate) use keyed::{KeyedLife, KeyedView, keyed};
 pub(crate) use links::{LinkView, gather as gather_links, links};
-pub(crate) use outcomes::{placed, relocated};
+pub(crate) use outcomes::{keyed_moved, placed, relocated};
 pub(crate) use providers::{ProviderView, providers};
 
 /// How long ago something was, as people say it.

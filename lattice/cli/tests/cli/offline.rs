@@ -10,7 +10,7 @@ fn without_a_lattice_the_way_in_is_told() {
     for words in [
         &["get", "hosts"][..],
         &["link", "get"],
-        &["call", "a", "b"],
+        &["call", "a", "b:c/d.e"],
         &["scale", "hello", "2"],
     ] {
         let run = home.run(words).fails(3, "lattice up");

@@ -1,4 +1,4 @@
-//! Moving a service actor from one host to another while it serves: start there, ready, known to all, drain here, stop.
+//! Moving an actor from one host to another while it serves: start there, ready, known to all, take along what has state, drain here, stop.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,11 @@ use crate::{
     client::ControlClient,
     error::{ControlError, ErrorKind},
     progress::Progress,
-    verbs::{ActorScale, ActorStart, ActorStatus, ActorStop, Inventory, MemberSummary},
+    verbs::{ActorScale, ActorStart, ActorStatus, ActorStop, Inventory, KeyedMove, KeyedMoved, MemberSummary},
 };
+
+/// The longest pause of a live actor that moves with the others.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Asks to move an actor's replicas.
 #[derive(Clone, Debug)]
@@ -29,7 +32,7 @@ pub struct Relocate {
 }
 
 /// The actor has moved.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Relocated {
     /// Where its replicas are now.
     pub to: Placement,
@@ -37,6 +40,9 @@ pub struct Relocated {
     pub from: Placement,
     /// Invocations that did not finish within the drain, and were cancelled.
     pub cancelled: u64,
+    /// What came of moving the live actors, if it has state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyed: Option<KeyedMoved>,
     /// How long it took in all.
     pub took_ms: u64,
 }
@@ -80,6 +86,7 @@ impl ControlClient {
             self.undo(request, before, tell).await;
             return Err(error);
         }
+        let keyed = self.take_along(request, tell).await?;
         tell(&from.name, Progress::step("draining"));
         let drain_ms = u64::try_from(request.drain.as_millis()).unwrap_or(u64::MAX);
         let stop = ActorStop {
@@ -96,8 +103,28 @@ impl ControlClient {
             to: Placement::on(to, before + here.replicas),
             from: Placement::on(from, here.replicas),
             cancelled: stopped.cancelled,
+            keyed,
             took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
+    }
+
+    /// Moves what lives at the source, if the actor has state. One that cannot go comes to rest when the source stops, and is woken where it is
+    /// called.
+    async fn take_along(&self, request: &Relocate, tell: Tell<'_>) -> Result<Option<KeyedMoved>, ControlError> {
+        let Relocate { actor, from, to, .. } = request;
+        let order = KeyedMove {
+            name: actor.clone(),
+            key: None,
+            to: to.member.clone(),
+            pause_max_ms: u64::try_from(PAUSE_MAX.as_millis()).unwrap_or(u64::MAX),
+        };
+        let told = |progress| tell(&from.name, progress);
+        match self.send(from, &order, request.within + request.drain, told).await {
+            Ok(moved) => Ok(Some(moved).filter(|moved| !moved.pauses_us.is_empty() || !moved.stayed.is_empty())),
+            // It has no stateful actors at all, or is older than they are.
+            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unsupported) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What a host says of an actor, if it runs it.

@@ -1,6 +1,6 @@
 //! Calling a function of an actor by hand.
 
-use lattice_core::ActorName;
+use lattice_core::{ActorKey, ActorName, MemberId};
 use serde::{Deserialize, Serialize};
 
 use super::Command;
@@ -22,6 +22,12 @@ pub enum TextEncoding {
 pub struct Call {
     /// Which actor.
     pub actor: ActorName,
+    /// Which of its actors, if it is stateful.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ActorKey>,
+    /// Whether the host that was last known to have that actor could not be reached.
+    #[serde(default)]
+    pub owner_unreachable: bool,
     /// The exported interface, `demo:pong/pong`, with or without a version; empty for a function of the world itself.
     pub interface: String,
     /// The function.
@@ -43,6 +49,9 @@ pub struct CallReply {
     /// How long the call took on the host.
     #[serde(default)]
     pub took_us: u64,
+    /// The stateful actor is not there but on this host, if that is known: nothing was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<MemberId>,
 }
 
 impl Command for Call {

@@ -6,6 +6,7 @@ mod call;
 mod doctor;
 mod host;
 mod inspect;
+mod keyed;
 mod links;
 mod provider;
 
@@ -19,6 +20,7 @@ pub use host::{
     HostSchedule, HostStop, HostStopping, Inventory, InventoryReply, MemberSummary, Ping, Placements, PlacementsReply,
 };
 pub use inspect::{ActorInspect, ActorShape, FunctionShape, ImportClass, InspectTarget, InterfaceShape};
+pub use keyed::{KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved, KeyedStayed};
 pub use links::{LinkStatus, Links, LinksReply, RefusedLink};
 pub use provider::{ProviderStart, ProviderStarted, ProviderState, ProviderStatus, ProviderStop, ProviderStopped};
 

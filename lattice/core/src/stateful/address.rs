@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::ActorKey;
-use crate::id::ParseIdError;
+use super::{ActorKey, KeyedActor};
+use crate::id::{Digest, ParseIdError};
 
 /// Which actor a call is for, and how it is told from others when it is made again.
 ///
@@ -15,7 +15,8 @@ use crate::id::ParseIdError;
 ///     25      8  seq: its number there
 ///     33      8  floor: the lowest number of which the caller still waits for an answer of this actor
 ///     41      1  flags
-///     42      …  the key, to the end
+///     42      1  how many actors wait for the answer already, then each: a u16 length and its text, `cart/alice`
+///      …      …  the key, to the end
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallAddress {
@@ -27,6 +28,8 @@ pub struct CallAddress {
     pub lane: Lane,
     /// Whether the caller could not reach the owner it knew of.
     pub owner_unreachable: bool,
+    /// The stateful actors in whose turns the call is made, the outermost first. One that met itself there would wait for itself for ever.
+    pub chain: Vec<KeyedActor>,
 }
 
 /// A caller's own numbering of its calls, by which an actor knows which answers it need not keep any more.
@@ -38,6 +41,14 @@ pub struct Lane {
     pub seq: u64,
     /// Below it, the caller has all the answers it wants from this actor.
     pub floor: u64,
+}
+
+/// An id that everybody derives alike from the same text: half of its digest.
+pub fn derived_id(text: &str) -> Uuid {
+    let digest = Digest::of(text.as_bytes());
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest.as_bytes()[..16]);
+    uuid::Builder::from_custom_bytes(half).into_uuid()
 }
 
 /// An address that cannot be read.
@@ -57,8 +68,11 @@ pub enum MalformedAddress {
     NoText,
 }
 
+/// The longest chain of calls from one stateful actor to the next.
+pub const CHAIN_MAX: usize = 16;
+
 const VERSION: u8 = 1;
-const FIXED: usize = 42;
+const FIXED: usize = 43;
 const OWNER_UNREACHABLE: u8 = 1;
 
 impl CallAddress {
@@ -71,6 +85,13 @@ impl CallAddress {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
         bytes.push(if self.owner_unreachable { OWNER_UNREACHABLE } else { 0 });
+        let chain = &self.chain[..self.chain.len().min(CHAIN_MAX)];
+        bytes.push(u8::try_from(chain.len()).unwrap_or(u8::MAX));
+        for actor in chain {
+            let text = actor.to_string();
+            bytes.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
         bytes.extend_from_slice(self.key.as_str().as_bytes());
         bytes
     }
@@ -80,7 +101,7 @@ impl CallAddress {
     /// # Errors
     /// [`MalformedAddress`] for anything else.
     pub fn decode(bytes: &[u8]) -> Result<Self, MalformedAddress> {
-        let (fixed, key) = bytes.split_first_chunk::<FIXED>().ok_or(MalformedAddress::Short)?;
+        let (fixed, mut rest) = bytes.split_first_chunk::<FIXED>().ok_or(MalformedAddress::Short)?;
         if fixed[0] != VERSION {
             return Err(MalformedAddress::Version(fixed[0]));
         }
@@ -91,8 +112,17 @@ impl CallAddress {
         };
         let mut call = [0; 16];
         call.copy_from_slice(&fixed[1..17]);
+        let text = |bytes| str::from_utf8(bytes).map_err(|_| MalformedAddress::NoText);
+        let mut chain = Vec::new();
+        for _ in 0..fixed[42] {
+            let (length, tail) = rest.split_first_chunk::<2>().ok_or(MalformedAddress::Short)?;
+            let length = usize::from(u16::from_be_bytes(*length));
+            let (actor, tail) = tail.split_at_checked(length).ok_or(MalformedAddress::Short)?;
+            chain.push(text(actor)?.parse()?);
+            rest = tail;
+        }
         Ok(Self {
-            key: str::from_utf8(key).map_err(|_| MalformedAddress::NoText)?.parse()?,
+            key: text(rest)?.parse()?,
             call: Uuid::from_bytes(call),
             lane: Lane {
                 id: number(17),
@@ -100,6 +130,7 @@ impl CallAddress {
                 floor: number(33),
             },
             owner_unreachable: fixed[41] & OWNER_UNREACHABLE != 0,
+            chain,
         })
     }
 }
@@ -112,12 +143,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn addresses_round_trip(key in "[a-z/ ]{1,20}", call in any::<u128>(), id in any::<u64>(), seq in any::<u64>(), floor in any::<u64>(), owner_unreachable in any::<bool>()) {
+        fn addresses_round_trip(key in "[a-z/ ]{1,20}", call in any::<u128>(), id in any::<u64>(), seq in any::<u64>(), floor in any::<u64>(), owner_unreachable in any::<bool>(), chain in prop::collection::vec("[a-z]{1,5}/[a-z/]{1,9}", 0..4)) {
             let address = CallAddress {
                 key: key.parse().expect("a key"),
                 call: Uuid::from_u128(call),
                 lane: Lane { id, seq, floor },
                 owner_unreachable,
+                chain: chain.iter().map(|actor| actor.parse().expect("an actor")).collect(),
             };
             prop_assert_eq!(CallAddress::decode(&address.encode()).expect("own bytes"), address);
         }

@@ -67,7 +67,9 @@ impl ActorKey {
             bytes.push(high << 4 | low);
             rest = tail;
         }
-        String::from_utf8(bytes).map_err(|_| broken("it is no text"))?.try_into()
+        String::from_utf8(bytes)
+            .map_err(|_| broken("it is no text"))?
+            .try_into()
     }
 }
 
@@ -98,7 +100,11 @@ impl KeyedActor {
     /// When it is nothing that could have been written.
     pub fn from_record_key(text: &str) -> Result<Self, ParseIdError> {
         let (name, key) = text.split_once('.').ok_or_else(|| {
-            ParseIdError::new("the key of an actor's record", text, "write <name>.<key>, the key encoded")
+            ParseIdError::new(
+                "the key of an actor's record",
+                text,
+                "write <name>.<key>, the key encoded",
+            )
         })?;
         Ok(Self::new(name.parse()?, ActorKey::from_token(key)?))
     }

@@ -1,13 +1,15 @@
 //! Actors.
 
 use lattice_core::application::{DesiredActor, Failure, Placement, Probe, UpdateStrategy};
-use lattice_core::{ActorSpec, Limits, Reuse};
+use lattice_core::{ActorKind, ActorSpec, Limits, Reuse};
 
 use super::Declared;
 use super::form::{ActorForm, ActorPlacementForm, DaemonForm, LimitsForm, OnFailure, ReuseForm, UpdateForm};
 use super::placement::{config, positive, scale, shares};
+use super::state::state;
 use crate::draft::Draft;
 use crate::image::Image;
+use crate::manifest::ActorPlace;
 use crate::nearest::nearest;
 use crate::read::{At, Reader, labels};
 use crate::source::Options;
@@ -30,6 +32,10 @@ pub(super) fn add(form: &ActorForm, declared: &Declared, options: &Options, draf
         .as_ref()
         .map_or_else(Limits::default, |at| limits(&at.value, reader));
     let reuse = form.reuse.as_ref().map_or_else(Reuse::default, |at| reuse(at, reader));
+    let kind = form
+        .state
+        .as_ref()
+        .map_or_else(ActorKind::default, |at| ActorKind::Stateful(state(at, reader)));
     let update = form
         .update
         .as_ref()
@@ -47,6 +53,7 @@ pub(super) fn add(form: &ActorForm, declared: &Declared, options: &Options, draf
         config: config(form.config.as_ref()),
         limits,
         reuse,
+        kind,
         placement: required,
         secrets: secrets
             .map(|(key, secret)| (key.value.clone(), secret.value.clone()))
@@ -58,7 +65,11 @@ pub(super) fn add(form: &ActorForm, declared: &Declared, options: &Options, draf
         placement,
         update,
     };
-    draft.add_actor(name.span, actor, image, reader);
+    let place = ActorPlace {
+        state: form.state.as_ref().map(|at| at.span),
+        ..ActorPlace::new(name.span)
+    };
+    draft.add_actor(place, actor, image, reader);
 }
 
 /// How many run on each host, if they do.

@@ -80,6 +80,8 @@ record! {
         limits = "limits": Option<At<LimitsForm>>,
         /// Whether an instance serves more than one invocation: `fresh`, a number, or both numbers.
         reuse = "reuse": Option<At<ReuseForm>>,
+        /// How its state is kept, if its component has state. All of it as hosts do by themselves unless said.
+        state = "state": Option<At<StateForm>>,
         /// What `wasi:config` tells it.
         config = "config": Texts,
         /// Secrets that `wasi:config` tells it beside: the key it asks for, and the name under which hosts keep the value.
@@ -147,6 +149,27 @@ record! {
         /// The longest request or response body. 64MiB unless said.
         body = "body": Option<At<ByteSize>>,
     }
+}
+
+record! {
+    /// How an actor's state is kept.
+    struct StateForm, "a state" {
+        /// When it is stored: `commit` (before an answer leaves, unless said), `checkpoint` (every so often), or `volatile` (never).
+        durability = "durability": Option<At<DurabilityForm>>,
+        /// How often it is stored, where the durability is `checkpoint`.
+        checkpoint = "checkpoint": Option<At<Period>>,
+        /// How long an actor that nobody calls stays in memory. 5m unless said.
+        idle_after = "idleAfter": Option<At<Period>>,
+        /// The most state one actor may have. 16MiB unless said.
+        max_size = "maxSize": Option<At<ByteSize>>,
+        /// How many actors one host keeps in memory. 10000 unless said.
+        max_active = "maxActive": Option<At<u32>>,
+    }
+}
+
+choice! {
+    /// When an actor's state is stored.
+    enum DurabilityForm { Commit = "commit", Checkpoint = "checkpoint", Volatile = "volatile", }
 }
 
 record! {
@@ -239,10 +262,13 @@ record! {
         provider = "provider": Required<ProviderEndForm>,
         /// The actor.
         actor = "actor": Required<ActorEndForm>,
-        /// The path, and all below it. `/` unless said.
+        /// The path, and all below it. `/` unless said. One segment may be `{key}`: the key of an actor with state.
         path = "path": Option<At<String>>,
         /// Whether all below the path is meant too: `prefix` (unless said), or `exact`.
         matching = "match": Option<At<PathMatch>>,
+        /// Where else a request says which actor with state it is for: `header:x-customer`, `query:customer`, `cookie:session`, or
+        /// `host:0` for the leftmost label of the host name.
+        key = "key": Option<At<String>>,
         /// Host names; `*.example.com` is every name below that.
         host = "host": Option<At<OneOrMany<String>>>,
         /// Methods.

@@ -2,10 +2,12 @@
 
 mod actor;
 mod form;
+mod key;
 mod link;
 mod placement;
 mod provider;
 mod route;
+mod state;
 
 use std::collections::BTreeSet;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use lattice_core::{Digest, InterfacePattern, LinkClaims, LinkLabel, Party};
 
-use super::Declared;
 use super::form::{PathMatch, RouteForm};
 use super::link::resolve;
+use super::{Declared, key};
 use crate::draft::Draft;
 use crate::read::{At, OneOrMany, Reader};
 
@@ -31,6 +31,7 @@ pub(super) fn add(route: &At<RouteForm>, declared: &Declared, draft: &mut Draft,
     if let Some(path) = form.path.as_ref().filter(|path| !path.value.starts_with('/')) {
         reader.error(path.span, "a path begins with `/`");
     }
+    key::tell_mistakes(form, reader);
     if let (Some(port), Some(_)) = (&form.port, &form.address) {
         reader.error(
             port.span,
@@ -72,6 +73,7 @@ fn config(form: &RouteForm) -> BTreeMap<String, String> {
             Some(form.path.as_ref().map_or("/".to_owned(), |at| at.value.clone())),
         ),
         ("match", is_exact(form).then(|| "exact".to_owned())),
+        ("key", form.key.as_ref().map(|at| at.value.clone())),
         ("host", list(&form.host)),
         ("method", list(&form.methods)),
         ("port", form.port.as_ref().map(|at| at.value.to_string())),
@@ -145,6 +147,8 @@ mod tests {
             label("web", &[("path", "/api_v1")]),
             label("web", &[("path", "/api/v1"), ("match", "exact")]),
             label("web", &[("path", "/"), ("host", "shop.example")]),
+            label("web", &[("path", "/{key}")]),
+            label("web", &[("path", "/"), ("key", "host:0")]),
             label("web_api", &[("path", "/")]),
             label("web", &[("path", &format!("/{}", "a".repeat(100)))]),
         ];

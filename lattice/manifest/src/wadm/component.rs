@@ -13,6 +13,7 @@ use super::secrets::{self, Policies};
 use super::{Trait, capability};
 use crate::draft::Draft;
 use crate::image::Image;
+use crate::manifest::ActorPlace;
 use crate::nearest::did_you_mean;
 use crate::read::{At, Plain, Reader};
 use crate::source::{Options, Span};
@@ -248,5 +249,5 @@ pub(super) fn add_actor(
         placement: scaler::actor(component.form, component.scaler.as_ref(), reader),
         update: UpdateStrategy::default(),
     };
-    draft.add_actor(component.span, actor, image, reader);
+    draft.add_actor(ActorPlace::new(component.span), actor, image, reader);
 }

@@ -174,6 +174,11 @@ impl Directory {
         self.roster.read().candidates(party, Instant::now())
     }
 
+    /// The members that could take in an actor of this name that lives nowhere: ready, and with replicas.
+    pub fn takers(&self, party: &Party) -> Vec<MemberId> {
+        self.roster.read().takers(party, Instant::now())
+    }
+
     fn tell(&self, change: &DirectoryChange) {
         // Nobody listening is fine.
         let _ = self.changes.send(change.clone());

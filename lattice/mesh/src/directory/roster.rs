@@ -286,17 +286,8 @@ impl Roster {
 
     /// Who may be called for `party`. Those under suspicion only when there is nobody else.
     pub(super) fn candidates(&self, party: &Party, now: Instant) -> Vec<Candidate> {
-        let records = self
-            .by_party
-            .get(party)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.records.get(id));
         let (mut good, mut suspect) = (Vec::new(), Vec::new());
-        for record in records.filter(|record| record.standing != Standing::Gone && self.is_fresh(record, now)) {
-            let Some(load) = takes_work(&record.member.presence, party) else {
-                continue;
-            };
+        for (record, load) in self.taking_work(party, now) {
             let candidate = Candidate {
                 address: record.member.address(),
                 load,
@@ -309,6 +300,25 @@ impl Roster {
             .push(candidate);
         }
         if good.is_empty() { suspect } else { good }
+    }
+
+    /// Everybody who takes work for `party`, under suspicion or not: what all members agree on as soon as they have heard the same.
+    pub(super) fn takers(&self, party: &Party, now: Instant) -> Vec<MemberId> {
+        self.taking_work(party, now)
+            .map(|(record, _)| record.member.id().clone())
+            .collect()
+    }
+
+    fn taking_work<'a>(&'a self, party: &'a Party, now: Instant) -> impl Iterator<Item = (&'a Record, Load)> {
+        let records = self
+            .by_party
+            .get(party)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.records.get(id));
+        records
+            .filter(move |record| record.standing != Standing::Gone && self.is_fresh(record, now))
+            .filter_map(|record| Some((record, takes_work(&record.member.presence, party)?)))
     }
 
     /// Whether anybody who is here runs `party`, taking work or not.

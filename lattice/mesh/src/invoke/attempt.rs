@@ -4,26 +4,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use lattice_core::{Fault, InvocationId};
 use parking_lot::Mutex;
 
 use crate::stream::{Untouched, settle};
-use crate::wire::CallRoute;
-use crate::{Body, ByteStream, OutgoingCall, TraceContext, size};
+use crate::wire::Aim;
+use crate::{Body, ByteStream, TraceContext, size};
 
 /// A call, and what is left of its body.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) id: InvocationId,
-    pub(super) route: CallRoute,
+    pub(super) aim: Aim,
     pub(super) deadline: Instant,
     pub(super) trace: Option<TraceContext>,
     pub(super) head: Bytes,
-    body: Source,
+    pub(super) body: Source,
 }
 
-enum Source {
+/// The body of a call.
+#[derive(Clone)]
+pub(super) enum Source {
     /// Can be sent as often as needed.
     Bytes(Bytes),
     /// Can be sent once it is asked for; until then it can be offered elsewhere.
@@ -36,32 +38,26 @@ pub(super) enum Outgoing {
     Stream(Arc<Untouched>),
 }
 
+impl Source {
+    pub(super) fn new(body: Body) -> Self {
+        match settle(body, size::SETTLE_MAX) {
+            Body::Empty => Self::Bytes(Bytes::new()),
+            Body::Inline(bytes) => Self::Bytes(bytes),
+            Body::Stream(chunks) => Self::Stream(Arc::new(Mutex::new(Some(chunks)))),
+        }
+    }
+}
+
 impl Attempt {
-    pub(super) fn new(call: OutgoingCall) -> Self {
-        let OutgoingCall {
-            id,
-            source,
-            target,
-            link,
-            interface,
-            function,
-            deadline,
-            trace,
-            head,
-            body,
-        } = call;
-        let body = match settle(body, size::SETTLE_MAX) {
-            Body::Empty => Source::Bytes(Bytes::new()),
-            Body::Inline(bytes) => Source::Bytes(bytes),
-            Body::Stream(chunks) => Source::Stream(Arc::new(Mutex::new(Some(chunks)))),
-        };
+    /// The same once more, to be known by another id.
+    pub(super) fn again(&self, id: InvocationId, aim: Aim) -> Self {
         Self {
             id,
-            route: CallRoute::new(source, target, link, interface, function),
-            deadline,
-            trace,
-            head,
-            body,
+            aim,
+            deadline: self.deadline,
+            trace: self.trace.clone(),
+            head: self.head.clone(),
+            body: self.body.clone(),
         }
     }
 
@@ -89,6 +85,27 @@ impl Attempt {
             Source::Stream(chunks) => chunks.lock().is_some(),
         }
     }
+
+    /// Whether the body can be sent any number of times, also side by side.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(self.body, Source::Bytes(_))
+    }
+
+    /// The body for a receiver on this member. It stays whole until its reader asks for it.
+    pub(super) fn body(&self) -> Body {
+        match &self.body {
+            Source::Bytes(bytes) => bytes.clone().into(),
+            Source::Stream(chunks) => {
+                let chunks = chunks.clone();
+                Body::stream(stream::once(async move { take(&chunks) }).flatten())
+            }
+        }
+    }
+}
+
+fn take(chunks: &Untouched) -> ByteStream {
+    let taken = chunks.lock().take();
+    taken.unwrap_or_else(|| Box::pin(stream::iter([Err(Fault::internal("the body was read already"))])))
 }
 
 impl std::fmt::Debug for Source {

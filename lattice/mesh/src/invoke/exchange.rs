@@ -156,11 +156,9 @@ impl Invoker {
             streamed,
             head_len: u32::try_from(attempt.head.len()).unwrap_or(u32::MAX),
         };
-        let route = self.routes.encode(&attempt.route);
-        let expected = CallHead::LEN + route.len() + attempt.head.len() + body.len();
+        let expected = CallHead::LEN + attempt.aim.len_about() + attempt.head.len() + body.len();
         let mut builder = FrameBuilder::new(FrameKind::Call, session.id, seq, expected);
-        head.encode(builder.head());
-        builder.head().put_slice(&route);
+        head.encode(&attempt.aim, builder.head());
         builder.begin_body(&attempt.head);
         let covered = trace::covered(&peer.mailbox, attempt.trace.as_ref());
         Ok(builder.finish(&session.outbound, covered, body))

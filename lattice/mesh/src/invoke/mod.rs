@@ -1,27 +1,36 @@
 //! Making calls to other members.
 
+mod ask;
 mod attempt;
 mod exchange;
+mod keyed;
+mod lane;
+mod owners;
+mod pursuit;
 mod route;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lattice_bus::Bus;
-use lattice_core::{Fault, FaultKind, MemberId};
+use lattice_core::{Fault, FaultKind, MemberId, Party};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::directory::Directory;
+use crate::directory::{Directory, KnownMember};
 use crate::identity::{Address, Identity};
 use crate::links::Links;
+use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
 use crate::peer::{Peer, Peers};
 use crate::stream::Streams;
-use crate::wire::EncodedRoutes;
+use crate::wire::{Aim, CallRoute, EncodedRoutes};
 use crate::{OutgoingCall, Reply};
-use attempt::Attempt;
+use attempt::{Attempt, Source};
 use exchange::Answer;
+pub(crate) use lane::Lanes;
+pub use lane::Outstanding;
+pub(crate) use owners::Owners;
 
 /// Everything it takes to make a call.
 #[derive(Debug)]
@@ -36,21 +45,27 @@ pub(crate) struct Invoker {
     pub(crate) tasks: TaskTracker,
     pub(crate) closing: CancellationToken,
     pub(crate) routes: EncodedRoutes,
+    /// Where calls go that stay on this member.
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) owners: Owners,
 }
 
 impl Invoker {
     /// Calls one member.
     pub(crate) async fn invoke(&self, call: OutgoingCall, to: &MemberId) -> Result<Reply, Fault> {
-        let mut attempt = self.prepare(call)?;
-        let known = self
-            .directory
-            .get(to)
-            .ok_or_else(|| Fault::new(FaultKind::NoResponders, format!("{to} is not there")))?;
-        self.try_at(&mut attempt, &known.address()).await
+        let (attempt, _) = self.prepare(call)?;
+        self.try_at(&attempt, &self.known(to)?.address()).await
+    }
+
+    fn known(&self, member: &MemberId) -> Result<Arc<KnownMember>, Fault> {
+        self.directory
+            .get(member)
+            .ok_or_else(|| Fault::new(FaultKind::NoResponders, format!("{member} is not there")))
     }
 
     /// The caller's own check of the link: a call that its own table does not allow does not leave.
-    fn prepare(&self, call: OutgoingCall) -> Result<Attempt, Fault> {
+    fn prepare(&self, call: OutgoingCall) -> Result<(Attempt, CallRoute), Fault> {
         let link = self.links.current().get(&call.link).cloned();
         let link = link.ok_or_else(|| Fault::denied(format!("link `{}` is not in force", call.link)))?;
         if !link.allows(call.function.as_str()) {
@@ -59,11 +74,20 @@ impl Invoker {
                 call.link, call.function
             )));
         }
-        Ok(Attempt::new(call))
+        let route = CallRoute::new(call.source, call.target, call.link, call.interface, call.function);
+        let attempt = Attempt {
+            id: call.id,
+            aim: Aim::Party(self.routes.encode(&route)),
+            deadline: call.deadline,
+            trace: call.trace,
+            head: call.head,
+            body: Source::new(call.body),
+        };
+        Ok((attempt, route))
     }
 
     /// Calls one run of one member. The attempt can be used again if the fault is safe to retry and its body untouched.
-    async fn try_at(&self, attempt: &mut Attempt, to: &Address) -> Result<Reply, Fault> {
+    async fn try_at(&self, attempt: &Attempt, to: &Address) -> Result<Reply, Fault> {
         let Some(peer) = self.peers.get(to) else {
             return Err(Fault::new(
                 FaultKind::NoResponders,
@@ -81,7 +105,7 @@ impl Invoker {
         outcome
     }
 
-    async fn try_peer(&self, attempt: &mut Attempt, peer: &Arc<Peer>) -> Result<Reply, Fault> {
+    async fn try_peer(&self, attempt: &Attempt, peer: &Arc<Peer>) -> Result<Reply, Fault> {
         let session = peer.session(&self.me, &self.bus, None, attempt.remaining()?).await?;
         match self.exchange(attempt, peer, &session).await? {
             Answer::Reply(reply) => return Ok(reply),
@@ -113,11 +137,14 @@ impl Invoker {
 /// What is left until a deadline; a fault when that is nothing.
 fn remaining(deadline: Instant) -> Result<Duration, Fault> {
     let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(
-            Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before an answer came")
-                .blaming(lattice_core::Blame::Lattice),
-        );
-    }
-    Ok(left)
+    if left.is_zero() { Err(too_late()) } else { Ok(left) }
+}
+
+fn too_late() -> Fault {
+    Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before an answer came")
+        .blaming(lattice_core::Blame::Lattice)
+}
+
+fn nobody(target: &Party) -> Fault {
+    Fault::new(FaultKind::NoResponders, format!("no member runs {target}"))
 }

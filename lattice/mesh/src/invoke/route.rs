@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use lattice_core::{Fault, FaultKind, MemberId};
+use lattice_core::{Fault, FaultKind, MemberId, Party};
 
-use super::Invoker;
 use super::attempt::Attempt;
+use super::{Invoker, nobody};
 use crate::directory::{Candidate, DirectoryChange};
 use crate::pick::{Load, pick};
+use crate::wire::CallRoute;
 use crate::{OutgoingCall, Reply, dice};
 
 /// Members tried for one call. When so many refuse, one more will not help.
@@ -20,30 +21,30 @@ impl Invoker {
     /// Calls the target of `call` wherever it runs, but not at `exclude`. Tries elsewhere only when it is certain that nothing ran.
     pub(crate) async fn invoke_any(&self, call: OutgoingCall, exclude: &[MemberId]) -> Result<Reply, Fault> {
         let mut changes = self.directory.changes();
-        let mut attempt = self.prepare(call)?;
+        let (attempt, route) = self.prepare(call)?;
         let mut tried: Vec<MemberId> = exclude.to_vec();
         let mut settled = false;
         let mut last: Option<Fault> = None;
         while tried.len() - exclude.len() < ATTEMPTS_MAX {
             let hint = last.as_ref().and_then(|fault| fault.moved_to.clone());
-            let Some(next) = self.choose(&attempt, &tried, hint) else {
-                let fault = last.take().unwrap_or_else(|| nobody(&attempt));
+            let Some(next) = self.choose(&route, &tried, hint) else {
+                let fault = last.take().unwrap_or_else(|| nobody(&route.target));
                 // Everybody was busy: then that is the answer. Somebody was there and is not: then it may just be on its way.
                 let moving = matches!(
                     fault.kind,
                     FaultKind::NotHere | FaultKind::NoResponders | FaultKind::Draining
                 );
-                let known = tried.len() > exclude.len() || self.directory.is_running(&attempt.route.target);
+                let known = tried.len() > exclude.len() || self.directory.is_running(&route.target);
                 if settled || !moving || !known {
                     return Err(fault);
                 }
-                settled = !self.wait_for_news(&attempt, &mut changes).await;
+                settled = !self.wait_for_news(&attempt, &route.target, &mut changes).await;
                 tried.truncate(exclude.len());
                 last = Some(fault);
                 continue;
             };
             tried.push(next.address.member.clone());
-            match self.try_at(&mut attempt, &next.address).await {
+            match self.try_at(&attempt, &next.address).await {
                 Err(fault) if fault.is_safe_to_retry() && attempt.is_whole() => {
                     tracing::debug!(member = %next.address.member, %fault, "trying elsewhere");
                     last = Some(fault);
@@ -51,10 +52,10 @@ impl Invoker {
                 done => return done,
             }
         }
-        Err(last.unwrap_or_else(|| nobody(&attempt)))
+        Err(last.unwrap_or_else(|| nobody(&route.target)))
     }
 
-    fn choose(&self, attempt: &Attempt, tried: &[MemberId], hint: Option<MemberId>) -> Option<Candidate> {
+    fn choose(&self, route: &CallRoute, tried: &[MemberId], hint: Option<MemberId>) -> Option<Candidate> {
         if let Some(hint) = hint.filter(|hint| !tried.contains(hint))
             && let Some(known) = self.directory.get(&hint)
         {
@@ -66,10 +67,10 @@ impl Invoker {
                 },
             });
         }
-        let mut candidates = self.directory.candidates(&attempt.route.target);
+        let mut candidates = self.directory.candidates(&route.target);
         candidates.retain(|candidate| !tried.contains(&candidate.address.member));
         let links = self.links.current();
-        if let Some(key) = links.get(&attempt.route.link).and_then(|link| link.target_key.as_ref()) {
+        if let Some(key) = links.get(&route.link).and_then(|link| link.target_key.as_ref()) {
             candidates.retain(|candidate| candidate.address.member.as_str() == key.as_str());
         }
         let loads: Vec<Load> = candidates.iter().map(|candidate| self.load(candidate)).collect();
@@ -89,13 +90,14 @@ impl Invoker {
     async fn wait_for_news(
         &self,
         attempt: &Attempt,
+        target: &Party,
         changes: &mut tokio::sync::broadcast::Receiver<DirectoryChange>,
     ) -> bool {
         let Ok(left) = attempt.remaining() else { return false };
         let news = async {
             loop {
                 match changes.recv().await {
-                    Ok(change) if !change.member().runs(&attempt.route.target) => {}
+                    Ok(change) if !change.member().runs(target) => {}
                     Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => return true,
                     Err(tokio::sync::broadcast::error::RecvError::Closed) => return false,
                 }
@@ -103,11 +105,4 @@ impl Invoker {
         };
         tokio::time::timeout(SETTLE.min(left), news).await.unwrap_or(false)
     }
-}
-
-fn nobody(attempt: &Attempt) -> Fault {
-    Fault::new(
-        FaultKind::NoResponders,
-        format!("no member runs {}", attempt.route.target),
-    )
 }

@@ -4,9 +4,12 @@
 //! not hold up the other. One task drains each and never waits: it authenticates, and hands on.
 
 mod admission;
+mod arrived;
+mod check;
 mod greet;
 mod guard;
 mod rate;
+mod receive;
 mod running;
 mod serve;
 
@@ -35,10 +38,12 @@ use crate::trust::TrustStore;
 use crate::wire::{CallHead, DecodedRoutes, Frame, FrameKind, Incoming, OpenKind, PingHead, PongHead, call, open};
 use crate::{Receiver, trace};
 use admission::Admission;
+use arrived::{Arrived, Wanted};
 use greet::Handshakes;
 use rate::RateLimits;
+pub(crate) use receive::OwnCall;
 use running::{CallKey, RunningCalls};
-use serve::{Arrived, answer_frame};
+use serve::answer_frame;
 
 /// What arrives for this member, and what is running because of it.
 pub(crate) struct Mailbox {
@@ -133,14 +138,13 @@ impl Mailbox {
     /// Ends every call that runs here.
     pub(crate) fn end_all(&self) {
         let why = format!("{} is stopping", self.me.address.member);
-        self.running
-            .end_where(|_| true, |_| Fault::new(FaultKind::Cancelled, why.as_str()));
+        self.running.end_all(&Fault::new(FaultKind::Cancelled, why));
     }
 
     /// Ends the calls whose link is not in force any more: a grant that is taken back is taken back from streams under way as well.
     pub(crate) fn end_unlinked(&self) {
         let links = self.links.current();
-        self.running.end_where(
+        self.running.end_linked(
             |link| links.get(link).is_none(),
             |link| Fault::denied(format!("link `{link}` ended while the call was under way")),
         );
@@ -256,15 +260,15 @@ impl Mailbox {
                 let Some(reply) = message.reply else {
                     return self.refuse("a call that wants no answer");
                 };
-                let read = CallHead::decode(head).and_then(|(head, route)| Ok((head, self.routes.decode(&route)?)));
+                let read = CallHead::decode(head).and_then(|(head, aim)| Ok((head, Wanted::read(aim, &self.routes)?)));
                 match read {
-                    Ok((head, route)) => {
+                    Ok((head, wanted)) => {
                         self.take_call(Arrived {
                             session,
                             seq,
                             reply,
                             head,
-                            route,
+                            wanted,
                             rest: body,
                             trace,
                         })
@@ -302,14 +306,14 @@ impl Mailbox {
     }
 
     async fn take_call(self: &Arc<Self>, arrived: Arrived) {
-        let refusal = if self.draining.load(Ordering::Acquire) {
-            Fault::new(FaultKind::Draining, format!("{} is stopping", self.me.address.member))
+        let refusal = if let Some(draining) = self.refuses_all() {
+            draining
         } else if let Some(place) = self.admission.admit(arrived.rest.len()) {
             let key = CallKey {
                 session: arrived.session.id,
                 id: arrived.head.id,
             };
-            if let Some(ending) = self.running.enter(key, &arrived.route.link) {
+            if let Some(ending) = self.running.enter(key, arrived.wanted.link()) {
                 // Boxed here, once, because it is large and would be moved several times on its way into a task.
                 self.tasks
                     .spawn(Box::pin(self.clone().serve(arrived, key, ending, place)));
@@ -325,6 +329,12 @@ impl Mailbox {
         };
         let frame = fault_frame(&arrived.session, arrived.seq, &refusal);
         self.answer(Some(arrived.reply), frame).await;
+    }
+
+    /// Why nothing new is taken any more, if so.
+    fn refuses_all(&self) -> Option<Fault> {
+        let draining = self.draining.load(Ordering::Acquire);
+        draining.then(|| Fault::new(FaultKind::Draining, format!("{} is stopping", self.me.address.member)))
     }
 
     /// Says which of the calls asked after are not here. One that never arrived is struck from the numbers to come, so that "lost" stays

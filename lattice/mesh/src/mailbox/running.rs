@@ -22,20 +22,21 @@ pub(super) struct RunningCalls(Mutex<HashMap<CallKey, RunningCall>>);
 
 #[derive(Debug)]
 struct RunningCall {
-    link: LinkId,
+    /// What grants it; none grants what a host asks.
+    link: Option<LinkId>,
     ending: Ending,
 }
 
 impl RunningCalls {
     /// Puts a call on the list; `None` when one with that name is under way.
-    pub(super) fn enter(&self, key: CallKey, link: &LinkId) -> Option<Ending> {
+    pub(super) fn enter(&self, key: CallKey, link: Option<&LinkId>) -> Option<Ending> {
         let mut calls = self.0.lock();
         if calls.contains_key(&key) {
             return None;
         }
         let ending = Ending::default();
         let call = RunningCall {
-            link: link.clone(),
+            link: link.cloned(),
             ending: ending.clone(),
         };
         calls.insert(key, call);
@@ -59,10 +60,19 @@ impl RunningCalls {
         }
     }
 
+    /// Ends every call.
+    pub(super) fn end_all(&self, why: &Fault) {
+        for call in self.0.lock().values() {
+            call.ending.end(why.clone());
+        }
+    }
+
     /// Ends the calls over certain links.
-    pub(super) fn end_where(&self, which: impl Fn(&LinkId) -> bool, why: impl Fn(&LinkId) -> Fault) {
-        for call in self.0.lock().values().filter(|call| which(&call.link)) {
-            call.ending.end(why(&call.link));
+    pub(super) fn end_linked(&self, which: impl Fn(&LinkId) -> bool, why: impl Fn(&LinkId) -> Fault) {
+        for call in self.0.lock().values() {
+            if let Some(link) = call.link.as_ref().filter(|link| which(link)) {
+                call.ending.end(why(link));
+            }
         }
     }
 }

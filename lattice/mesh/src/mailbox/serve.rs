@@ -1,44 +1,27 @@
 //! Running one call that came in.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use futures::{FutureExt, StreamExt};
-use lattice_bus::{Headers, RequestError, Subject};
-use lattice_core::{ActiveLink, Fault, FaultKind, subject};
+use lattice_bus::Subject;
+use lattice_core::{Fault, FaultKind, subject};
 use parking_lot::Mutex;
 
 use super::admission::Admitted;
-use super::guard::{Claimed, Misplaced, check_link, check_origin};
+use super::arrived::{Arrived, Wanted};
+use super::check::check_host;
+use super::receive::{BUDGET_MAX, Granted, too_late};
 use super::running::{CallKey, Ending};
 use super::{Mailbox, fault_frame};
 use crate::peer::{CallWatch, PROBE_AFTER};
 use crate::session::Session;
 use crate::stream::{BodyReader, Pump, Route, Side, StreamKey, settle};
-use crate::wire::{
-    CallHead, CallRoute, FrameBuilder, FrameKind, Incoming, OpenKind, PREFIX_LEN, ReplyHead, Sealed, call, open,
-};
-use crate::{Body, IncomingCall, Reply, TraceContext, size};
+use crate::wire::{CallHead, FrameBuilder, FrameKind, PREFIX_LEN, ReplyHead, Sealed, call};
+use crate::{Body, IncomingAsk, Reply, size};
 
-/// How long a member is waited for that is asked what it runs.
-const ASK_TIMEOUT: Duration = Duration::from_secs(2);
-/// The longest a call may take, whatever its caller says; also keeps the arithmetic of times far from its ends.
-const BUDGET_MAX: Duration = Duration::from_secs(24 * 3600);
 /// The longest message of a fault that travels; the rest is for the log of the one who has it.
 const FAULT_MESSAGE_MAX: usize = 8 * 1024;
-
-/// A call as it came in, authenticated.
-pub(super) struct Arrived {
-    pub(super) session: Arc<Session>,
-    pub(super) seq: u64,
-    pub(super) reply: Subject,
-    pub(super) head: CallHead,
-    pub(super) route: Arc<CallRoute>,
-    pub(super) rest: Bytes,
-    pub(super) trace: Option<TraceContext>,
-}
 
 /// Takes the call off the list and gives back its place when it is over, however it ends.
 struct Running<'a> {
@@ -117,152 +100,52 @@ impl Mailbox {
         let Arrived {
             session,
             head,
-            route,
+            wanted,
             rest,
             trace,
             ..
         } = arrived;
-        let (app_head, body) = call::split(&rest, head.head_len)
+        let (app_head, inline) = call::split(&rest, head.head_len)
             .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))?;
-        let link = self.check(&session, &route).await?;
-        let limited = link
-            .limits
-            .deadline_ms
-            .map(|most| Instant::now() + Duration::from_millis(most).min(BUDGET_MAX));
-        let deadline = limited.map_or(deadline, |limited| deadline.min(limited));
-        let body = self.incoming_body(&session, &head, body, link.limits.payload_bytes_max)?;
-        let receiver = self
-            .receiver
-            .get()
-            .ok_or_else(|| Fault::not_here(format!("{} does not serve calls yet", self.me.address.member), None))?;
-        let incoming = IncomingCall {
-            id: head.id,
-            origin: session.peer.member.clone(),
-            source: route.source.clone(),
-            target: route.target.clone(),
-            link,
-            interface: route.interface.clone(),
-            function: route.function.clone(),
-            deadline,
-            trace,
-            head: app_head,
-            body,
-        };
-        let work = AssertUnwindSafe(receiver.receive(incoming)).catch_unwind();
-        // The caller's own deadline is watched by `run_within`.
-        let done = match limited {
-            Some(_) => tokio::time::timeout_at(deadline.into(), work)
-                .await
-                .map_err(|_| too_late())?,
-            None => work.await,
-        };
-        done.unwrap_or_else(|_panic| {
-            tracing::error!("a receiver panicked");
-            Err(Fault::internal("the receiver panicked"))
-        })
-    }
-
-    /// The checks of a receiver: link, place of the source, rate. The session has proved the origin and the number already.
-    async fn check(&self, session: &Session, route: &CallRoute) -> Result<Arc<ActiveLink>, Fault> {
-        if session
-            .token
-            .as_ref()
-            .is_some_and(|token| token.has_ended(crate::trust::now()))
-        {
-            return Err(Fault::denied(format!(
-                "the enrolment of {} is over",
-                session.peer.member
-            )));
-        }
-        let link = self.links.current().get(&route.link).cloned();
-        let link = link.ok_or_else(|| {
-            Fault::denied(format!(
-                "link `{}` is not in force on {}",
-                route.link, self.me.address.member
-            ))
-        })?;
-        let claimed = Claimed {
-            source: &route.source,
-            target: &route.target,
-            interface: &route.interface,
-            function: &route.function,
-        };
-        check_link(&link, &claimed, &self.me.address.member)?;
-        self.check_origin(session, &link).await?;
-        match link.limits.rate_per_second {
-            Some(rate) if !self.rates.take(&link.id, &session.peer.member, rate, Instant::now()) => Err(Fault::new(
-                FaultKind::Overloaded,
-                format!("link `{}` allows {rate} calls a second", link.id),
-            )),
-            _ => Ok(link),
-        }
-    }
-
-    /// Checks that the source lives where the call came from. A source that was started a moment ago may call before its host's heartbeat
-    /// is here, so that the host is asked before it is told no.
-    async fn check_origin(&self, session: &Session, link: &ActiveLink) -> Result<(), Fault> {
-        let origin = || self.directory.run_of(&session.peer.member, session.peer.incarnation);
-        let refused = |misplaced| match misplaced {
-            Misplaced::Denied(fault) => fault,
-            Misplaced::NotThere => Fault::denied(format!(
-                "{} does not run on {}, where the call came from",
-                link.source, session.peer.member
-            )),
-        };
-        match check_origin(link, origin().as_deref()) {
-            Err(Misplaced::NotThere) => {}
-            checked => return checked.map_err(refused),
-        }
-        Box::pin(self.ask_presence(session)).await;
-        check_origin(link, origin().as_deref()).map_err(refused)
-    }
-
-    async fn ask_presence(&self, session: &Session) {
-        let peer = &session.peer;
-        let mailbox = subject::mailbox(&self.me.lattice, &peer.member, peer.incarnation);
-        let asked = self
-            .bus
-            .request(mailbox, Headers::new(), open::bare(OpenKind::Who), ASK_TIMEOUT)
-            .await;
-        match asked.as_ref().map(|answer| Incoming::parse(&answer.payload)) {
-            Ok(Ok(Incoming::Open(OpenKind::Presence, presence))) => {
-                self.announcer.heard(&presence);
+        let origin = session.peer.member.clone();
+        match wanted {
+            Wanted::Call(route, address) => {
+                let link = self.check(&session, &route).await?;
+                let body = self.incoming_body(&session, &head, inline);
+                let granted = Granted {
+                    id: head.id,
+                    origin,
+                    route: &route,
+                    link,
+                    address,
+                    deadline,
+                    trace,
+                    head: app_head,
+                    body,
+                };
+                self.receive(granted).await
             }
-            Ok(_) => tracing::debug!(peer = %peer.member, "asked for its presence, it answered something else"),
-            Err(RequestError::NoResponders { .. }) => {}
-            Err(error) => tracing::debug!(peer = %peer.member, %error, "asked for its presence in vain"),
+            Wanted::Ask(verb) => {
+                check_host(&session)?;
+                let ask = IncomingAsk {
+                    origin,
+                    verb,
+                    deadline,
+                    trace,
+                    head: app_head,
+                    body: self.incoming_body(&session, &head, inline),
+                };
+                Box::pin(self.receive_ask(ask)).await
+            }
         }
     }
 
-    fn incoming_body(
-        &self,
-        session: &Arc<Session>,
-        head: &CallHead,
-        inline: Bytes,
-        limit: Option<u64>,
-    ) -> Result<Body, Fault> {
-        let too_large = move |limit: u64| {
-            Fault::new(
-                FaultKind::TooLarge,
-                format!("the link allows requests of {limit} bytes"),
-            )
-        };
-        if !head.streamed {
-            return match limit {
-                Some(limit) if inline.len() as u64 > limit => Err(too_large(limit)),
-                _ => Ok(inline.into()),
-            };
+    fn incoming_body(&self, session: &Arc<Session>, head: &CallHead, inline: Bytes) -> Body {
+        if head.streamed {
+            Body::stream(BodyReader::open(&self.streams, self.route(session, head.id)))
+        } else {
+            inline.into()
         }
-        let reader = BodyReader::open(&self.streams, self.route(session, head.id));
-        let Some(limit) = limit else {
-            return Ok(Body::stream(reader));
-        };
-        let mut read = 0_u64;
-        Ok(Body::stream(reader.map(move |chunk| {
-            let chunk = chunk?;
-            read += chunk.len() as u64;
-            if read > limit { Err(too_large(limit)) } else { Ok(chunk) }
-        })))
     }
 
     fn route(&self, session: &Arc<Session>, call: lattice_core::InvocationId) -> Route {
@@ -332,13 +215,6 @@ impl Mailbox {
             why = ending.ended() => self.streams.break_off(&self.route(session, key.id), &why),
         }
     }
-}
-
-fn too_late() -> Fault {
-    Fault::new(
-        FaultKind::DeadlineExceeded,
-        "the deadline passed while the call was running",
-    )
 }
 
 fn reply_frame(session: &Session, seq: u64, head: &Bytes, body: &[u8], streamed: bool) -> Bytes {

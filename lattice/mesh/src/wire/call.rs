@@ -1,12 +1,15 @@
 //! The heads of frames.
 //!
 //! A call names its route (who calls whom, on which grant) and what is particular to it. The route is MessagePack, with names, and the same
-//! for thousands of calls, so that both ends keep it: see [`super::routes`]. What is particular has a fixed layout.
+//! for thousands of calls, so that both ends keep it: see [`super::routes`]. What is particular has a fixed layout. Calls to stateful actors
+//! and to hosts have more, or something else, in front of the route: see [`super::aim`].
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use lattice_core::{FunctionName, InvocationId, LinkId, Party, VersionedInterface};
+use lattice_core::stateful::MalformedAddress;
+use lattice_core::{FunctionName, InvocationId, LinkId, ParseIdError, Party, VersionedInterface};
 use serde::{Deserialize, Serialize};
 
+use super::aim::Aim;
 use crate::session::Fixed;
 
 /// The version of the MessagePack forms below. Fields may be added without a new one; readers skip what they do not know.
@@ -34,7 +37,7 @@ pub(crate) struct CallRoute {
 ///     16      8  what is left of the deadline, in milliseconds: a duration, since clocks differ
 ///     24      1  flags
 ///     25      4  how many of the bytes after the head are the application's head; the rest is the body
-///     29      …  the route
+///     29      …  whom it is for: see [`Aim`]
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallHead {
@@ -94,6 +97,21 @@ pub(crate) enum HeadError {
     /// It claims more bytes than came.
     #[error("the application's head of {0} bytes is longer than the frame")]
     HeadLength(u32),
+    /// The address of a stateful actor claims more bytes than came.
+    #[error("the address of {0} bytes is longer than the head")]
+    AddressLength(usize),
+    /// The address of a stateful actor is none.
+    #[error(transparent)]
+    Address(#[from] MalformedAddress),
+    /// What is asked of a host is no text.
+    #[error("the verb is no text")]
+    NoText,
+    /// What is asked of a host is no verb.
+    #[error(transparent)]
+    Verb(#[from] ParseIdError),
+    /// It says that it is for an actor and for the host.
+    #[error("the call is for a stateful actor and for the host at once")]
+    TwoAims,
 }
 
 impl CallRoute {
@@ -123,30 +141,29 @@ impl CallRoute {
 impl CallHead {
     pub(crate) const LEN: usize = 29;
 
-    pub(crate) fn encode(&self, out: &mut BytesMut) {
+    pub(crate) fn encode(&self, aim: &Aim, out: &mut BytesMut) {
         out.put_slice(self.id.as_bytes());
         out.put_u64(self.budget_ms);
-        out.put_u8(if self.streamed { STREAMED } else { 0 });
+        out.put_u8(aim.flag() | if self.streamed { STREAMED } else { 0 });
         out.put_u32(self.head_len);
+        aim.encode(out);
     }
 
-    /// Takes the head apart, and gives out the route behind it.
-    pub(crate) fn decode(mut bytes: Bytes) -> Result<(Self, Bytes), HeadError> {
+    /// Takes the head apart.
+    pub(crate) fn decode(mut bytes: Bytes) -> Result<(Self, Aim), HeadError> {
         if bytes.len() < Self::LEN {
             return Err(HeadError::TooShort(bytes.len()));
         }
         let mut id = [0; 16];
         bytes.copy_to_slice(&mut id);
         let (budget_ms, flags, head_len) = (bytes.get_u64(), bytes.get_u8(), bytes.get_u32());
-        Ok((
-            Self {
-                id: invocation(Fixed(id)),
-                budget_ms,
-                streamed: flags & STREAMED != 0,
-                head_len,
-            },
-            bytes,
-        ))
+        let head = Self {
+            id: invocation(Fixed(id)),
+            budget_ms,
+            streamed: flags & STREAMED != 0,
+            head_len,
+        };
+        Ok((head, Aim::decode(flags, bytes)?))
     }
 }
 
@@ -233,7 +250,8 @@ mod tests {
         #[test]
         fn heads_never_panic_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200), head_len in any::<u32>()) {
             let bytes = Bytes::from(bytes);
-            let _ = CallHead::decode(bytes.clone()).map(|(_, route)| CallRoute::decode(&route));
+            let _ = CallHead::decode(bytes.clone());
+            let _ = CallRoute::decode(&bytes);
             let _ = ReplyHead::decode(&bytes);
             let _ = PingHead::decode(&bytes);
             let _ = PongHead::decode(&bytes);
@@ -244,11 +262,10 @@ mod tests {
         fn heads_round_trip(id in any::<u128>(), budget_ms in any::<u64>(), streamed in any::<bool>(), head_len in any::<u32>()) {
             let head = CallHead { id: uuid::Uuid::from_u128(id).into(), budget_ms, streamed, head_len };
             let mut out = BytesMut::new();
-            head.encode(&mut out);
-            prop_assert_eq!(out.len(), CallHead::LEN);
-            out.put_slice(b"route");
-            let (got, route) = CallHead::decode(out.freeze()).expect("own head");
-            prop_assert_eq!((got, &route[..]), (head, &b"route"[..]));
+            let aim = Aim::Party(Bytes::from_static(b"route"));
+            head.encode(&aim, &mut out);
+            prop_assert_eq!(out.len(), CallHead::LEN + 5);
+            prop_assert_eq!(CallHead::decode(out.freeze()).expect("own head"), (head, aim));
 
             let head = ReplyHead { streamed, head_len };
             let mut out = BytesMut::new();

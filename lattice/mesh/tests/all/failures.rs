@@ -299,7 +299,11 @@ async fn whoever_calls_a_member_that_leaves_knows_whether_the_call_ran() {
         assert!(fault.is_safe_to_retry(), "{fault:?}");
     }
     let answered: usize = ends.iter().map(|(answered, _)| answered).sum();
-    assert_eq!(answered, served.load(Ordering::SeqCst), "each call that ran was answered");
+    assert_eq!(
+        answered,
+        served.load(Ordering::SeqCst),
+        "each call that ran was answered"
+    );
 }
 
 #[tokio::test]

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use lattice_bus::Headers;
 use lattice_core::presence::MemberState;
-use lattice_core::token::{Draft, ProviderGrant, sign};
-use lattice_core::{Labels, subject};
+use lattice_core::subject;
 use lattice_mesh::{DirectoryChange, JoinError, Member};
 use lattice_testkit::eventually;
 use nkeys::KeyPair;
@@ -138,34 +137,8 @@ async fn nobody_speaks_for_another() {
 async fn a_provider_is_what_its_token_says_and_no_more() {
     let world = World::start().await;
     let a = world.host("a").await;
-    let mut identity = world.identity();
-    let key = KeyPair::new_service();
-    let draft = Draft {
-        subject: key.public_key(),
-        lattice: world.lattice.clone(),
-        validity: world.day(),
-        body: ProviderGrant {
-            provides: ["kv".parse().expect("a name")].into(),
-            labels: Labels::default(),
-            user: None,
-        },
-    };
-    (identity.seed, identity.token) = (
-        key.seed().expect("a seed"),
-        sign(&world.issuer, &draft).expect("signed"),
-    );
-    let provider = world.host_with("kv", identity, world.bus("kv").await).await;
-    let provides = |name: &'static str| {
-        let placement = lattice_core::presence::ProviderPlacement {
-            name: name.parse().expect("a name"),
-            kind: "keyvalue-redis".parse().expect("a kind"),
-            fingerprint: None,
-            managed: false,
-        };
-        provider
-            .member
-            .announce(move |presence| presence.providers = vec![placement])
-    };
+    let provider = world.provider("kv").await;
+    let provides = |name: &'static str| provider.provides(name);
     provides("kv").await;
     eventually("the provider", LIMIT, || async {
         a.member.directory().is_running(&party("provider/kv")).then_some(())

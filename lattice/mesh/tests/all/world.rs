@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use lattice_bus::{Bucket, Bus, BusConfig};
-use lattice_core::presence::{ActorPlacement, MemberState};
-use lattice_core::token::{Draft, HostGrant, Validity, sign};
+use lattice_core::presence::{ActorPlacement, MemberState, ProviderPlacement};
+use lattice_core::token::{self, Draft, HostGrant, ProviderGrant, Validity, sign};
 use lattice_core::trust::{Issuer, TrustBundle};
 use lattice_core::{
     Digest, Fault, Labels, LatticeId, LinkClaims, LinkId, MemberId, Party, UnixSeconds, UnlinkClaims, subject,
@@ -105,15 +105,29 @@ impl World {
     }
 
     pub(crate) fn identity(&self) -> HostIdentity {
-        let key = KeyPair::new_server();
+        let grant = HostGrant {
+            labels: Labels::default(),
+            ..HostGrant::default()
+        };
+        self.enrol(&KeyPair::new_server(), grant)
+    }
+
+    /// The identity of a process that runs one provider.
+    pub(crate) fn provider_identity(&self, name: &str) -> HostIdentity {
+        let grant = ProviderGrant {
+            provides: [name.parse().expect("a name")].into(),
+            labels: Labels::default(),
+            user: None,
+        };
+        self.enrol(&KeyPair::new_service(), grant)
+    }
+
+    fn enrol(&self, key: &KeyPair, grant: impl token::Body + Clone) -> HostIdentity {
         let draft = Draft {
             subject: key.public_key(),
             lattice: self.lattice.clone(),
             validity: self.day(),
-            body: HostGrant {
-                labels: Labels::default(),
-                ..HostGrant::default()
-            },
+            body: grant,
         };
         let token = sign(&self.issuer, &draft).expect("signed");
         HostIdentity {
@@ -138,6 +152,15 @@ impl World {
     pub(crate) async fn host(&self, name: &str) -> Host {
         let identity = self.identity();
         self.host_with(name, identity, self.bus(name).await).await
+    }
+
+    /// A process that runs one provider, and says so.
+    pub(crate) async fn provider(&self, name: &str) -> Host {
+        let provider = self
+            .host_with(name, self.provider_identity(name), self.bus(name).await)
+            .await;
+        provider.provides(name).await;
+        provider
     }
 
     pub(crate) async fn host_with(&self, name: &str, identity: HostIdentity, bus: Bus) -> Host {
@@ -204,6 +227,19 @@ impl Host {
         };
         let placements: Vec<_> = actors.iter().map(placement).collect();
         self.member.announce(|presence| presence.actors = placements).await;
+    }
+
+    /// Says that this provider runs here.
+    pub(crate) async fn provides(&self, name: &str) {
+        let placement = ProviderPlacement {
+            name: name.parse().expect("a name"),
+            kind: "keyvalue-redis".parse().expect("a kind"),
+            fingerprint: None,
+            managed: false,
+        };
+        self.member
+            .announce(|presence| presence.providers = vec![placement])
+            .await;
     }
 
     pub(crate) fn serve(&self, receiver: impl Receiver) {

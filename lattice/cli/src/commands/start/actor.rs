@@ -12,10 +12,11 @@ use crate::{
     actor_spec::{self, ReuseArg},
     app::App,
     args::pair,
+    component,
     failure::Failure,
     output::Narrator,
     session::Session,
-    views,
+    state_spec, views,
 };
 
 /// How long an actor that is scaled away by the start of fewer replicas may drain.
@@ -43,6 +44,9 @@ pub(super) struct StartActor {
     /// The most a replica may use: memory, deadline, concurrency, queue, body; may be repeated
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = pair)]
     limits: Vec<(String, String)>,
+    /// How state is kept: durability=commit|checkpoint:5s|volatile, idle-after, max-size, max-active; may be repeated
+    #[arg(long = "state", value_name = "NAME=VALUE", value_parser = pair)]
+    state: Vec<(String, String)>,
     /// Whether instances serve more than one invocation: `fresh`, `200`, `concurrent:32`
     #[arg(long, default_value = "fresh", value_name = "HOW")]
     reuse: ReuseArg,
@@ -55,6 +59,10 @@ impl StartActor {
         }
         let component = actor_spec::read_component(&self.image)?;
         let limits = actor_spec::limits(&self.limits)?;
+        let kind = state_spec::kind(&self.state)?;
+        if kind.stateful().is_some() {
+            state_spec::check(&component::read(&component.bytes)?)?;
+        }
         let placement = to_labels(self.labels)?;
         let session = Session::connect_verifying(app.context()?).await?;
         let mut narrator = Narrator::new();
@@ -64,6 +72,7 @@ impl StartActor {
             config: self.config.into_iter().collect(),
             limits,
             reuse: self.reuse.0,
+            kind,
             placement,
             ..ActorSpec::new(self.name.clone(), digest, component.image)
         };

@@ -106,7 +106,8 @@ impl Permissions {
         self
     }
 
-    /// Leave to keep key-value buckets of its own, which takes reading all buckets, but not to write those of the lattice.
+    /// Leave to keep key-value buckets of its own, which takes reading all buckets, but not to write those of the lattice; and to keep
+    /// stateful actors, whose records are in buckets and whose large states are objects.
     ///
     /// Whoever may create streams may also record what passes through the account; between members that is authenticated, not
     /// secret. Give hosts whose actors do not need key-value on JetStream no such leave.
@@ -126,6 +127,9 @@ impl Permissions {
             .retain(|subject| !streams(lattice).iter().any(|stream| subject.contains(stream.as_str())));
         self.publish.allow.extend(everywhere.map(str::to_owned));
         let buckets = subject::buckets(lattice);
+        let states = &buckets.actor_states;
+        let objects = [format!("$O.{states}.>"), format!("$JS.API.STREAM.PURGE.OBJ_{states}")];
+        self.publish.allow.extend(objects);
         let protected = [
             buckets.trust,
             buckets.links,

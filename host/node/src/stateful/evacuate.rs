@@ -1,0 +1,56 @@
+//! When a host stops, its stateful actors go on elsewhere.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use lattice_core::{ActorName, KeyedActor, MemberId};
+use lattice_stateful::MoveOrder;
+use tracing::{info, warn};
+
+use crate::shared::Shared;
+
+/// Actors that move at a time.
+const AT_A_TIME: usize = 16;
+/// The longest pause of one that has to go anyway.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+impl Shared {
+    /// Moves every live stateful actor, or those of one name, to the host it would be woken on without this one. What cannot go comes to rest, and is woken
+    /// there when somebody calls it. Ends at `until`.
+    pub(crate) async fn evacuate_stateful(&self, name: Option<&ActorName>, until: Instant) {
+        let Some(runtime) = self.stateful.runtime() else { return };
+        let mut live = runtime.live();
+        live.retain(|actor| name.is_none_or(|name| actor.name == *name));
+        if live.is_empty() {
+            return;
+        }
+        info!(actors = live.len(), "moving stateful actors to other hosts");
+        let moves = futures::stream::iter(live).map(async |actor| {
+            let Some(to) = self.home_without_me(&actor) else {
+                return false;
+            };
+            let order = MoveOrder {
+                actor,
+                to,
+                pause_max: PAUSE_MAX,
+                progress: Arc::new(|_| ()),
+            };
+            runtime.move_actor(order).await.is_ok()
+        });
+        let moved = moves
+            .buffer_unordered(AT_A_TIME)
+            .filter(|moved| std::future::ready(*moved))
+            .count();
+        match tokio::time::timeout_at(until.into(), moved).await {
+            Ok(moved) => info!(moved, "stateful actors moved"),
+            Err(_) => warn!("not all stateful actors could be moved in time; the others are put to rest"),
+        }
+    }
+
+    fn home_without_me(&self, actor: &KeyedActor) -> Option<MemberId> {
+        let mut hosts = self.takers(actor);
+        hosts.retain(|host| host != self.member.id());
+        lattice_core::stateful::homes(actor, hosts).into_iter().next()
+    }
+}

@@ -1,0 +1,213 @@
+//! The source's part of a move.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lattice_core::{Fault, FaultKind, MemberId};
+use tracing::{info, warn};
+
+use super::wire::{self, About, Prepare, Prepared, Stage, Switch};
+use super::{Departure, MoveError, MoveOrder, Moved, Phase};
+use crate::activation::{Activation, End};
+use crate::ports::Question;
+use crate::random;
+use crate::record::{Owner, Record};
+use crate::runtime::Shared;
+use crate::store::SwapError;
+
+/// How long the target may take to make ready while the actor runs.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the target is told that an actor is its own. It finds out by itself otherwise.
+const SWITCH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Asks the target whether it could, before anything stops. Returns the session in which it would own the actor.
+pub(crate) async fn prepare(shared: &Shared, order: &MoveOrder, record: &Record) -> Result<u64, MoveError> {
+    (order.progress)(Phase::Prepare);
+    let question = Prepare {
+        actor: order.actor.clone(),
+        state: record.state.clone(),
+    };
+    let deadline = Instant::now() + PREPARE_TIMEOUT;
+    let answer = ask(shared, &order.to, Question::Prepare, wire::encode(&question), deadline).await?;
+    let prepared: Prepared = wire::decode(&answer).map_err(|fault| MoveError::Refused(fault.to_string()))?;
+    Ok(prepared.session)
+}
+
+impl Activation {
+    /// Goes on elsewhere, or stays. Nothing else happens meanwhile: this is the pause.
+    pub(crate) async fn depart(&mut self, departure: Departure) -> Result<(), End> {
+        let Departure { order, session, done } = departure;
+        let there = There {
+            id: random::number(),
+            session,
+        };
+        let sealed = Instant::now();
+        (order.progress)(Phase::Seal);
+        let outcome = self.try_depart(&order, there, sealed).await;
+        let (answer, end) = match outcome {
+            Ok(moved) => {
+                info!(actor = %order.actor, to = %order.to, pause_ms = moved.pause.as_millis(), bytes = moved.bytes, "moved");
+                (Ok(moved), Err(End::Moved(order.to.clone())))
+            }
+            Err(Stay::Here(error)) => {
+                warn!(actor = %order.actor, to = %order.to, %error, "not moved");
+                (Err(error), Ok(()))
+            }
+            Err(Stay::Over(error, end)) => (Err(error), Err(end)),
+        };
+        // Whoever asked may be gone.
+        let _ = done.send(answer);
+        end
+    }
+
+    async fn try_depart(&mut self, order: &MoveOrder, there: There, sealed: Instant) -> Result<Moved, Stay> {
+        let until = sealed + order.pause_max;
+        let too_slow = |phase| {
+            let max = order.pause_max;
+            Stay::Here(MoveError::TooSlow { max, phase })
+        };
+        let settled = tokio::time::timeout_at(until.into(), self.settle()).await;
+        settled
+            .map_err(|_| too_slow(Phase::Seal))?
+            .map_err(|end| Stay::Over(MoveError::Gone, end))?;
+
+        (order.progress)(Phase::Snapshot);
+        let handles = self.open_handles();
+        if !handles.is_empty() {
+            return Err(Stay::Here(MoveError::Holds(handles)));
+        }
+        if let Err(fault) = self.write_down().await {
+            return Err(match self.check_alive("it cannot be saved") {
+                Ok(()) => Stay::Here(MoveError::Save(fault)),
+                Err(end) => Stay::Over(MoveError::Save(fault), end),
+            });
+        }
+        let owner = Owner {
+            member: order.to.clone(),
+            session: there.session,
+        };
+        let (mut record, bytes) = self.record_for(owner).await.map_err(Stay::Here)?;
+
+        (order.progress)(Phase::Stage);
+        self.stage(order, there, &record, until).await.map_err(Stay::Here)?;
+        if Instant::now() >= until {
+            self.unstage(order);
+            return Err(too_slow(Phase::Stage));
+        }
+
+        (order.progress)(Phase::Commit);
+        let epoch = record.epoch;
+        match self.commit(&mut record).await {
+            Ok(revision) => {
+                (order.progress)(Phase::Switch);
+                self.release_ahead();
+                let pause = self.switch(order, there, revision, sealed).await;
+                (order.progress)(Phase::Clean);
+                Ok(Moved { pause, bytes, epoch })
+            }
+            Err(SwapError::Overtaken) => Err(Stay::Over(MoveError::Gone, End::Lost("another host has it"))),
+            Err(SwapError::Store(error)) => {
+                self.unstage(order);
+                Err(Stay::Here(MoveError::Store(crate::chain(&error))))
+            }
+        }
+    }
+
+    async fn stage(
+        &mut self,
+        order: &MoveOrder,
+        there: There,
+        record: &Record,
+        until: Instant,
+    ) -> Result<(), MoveError> {
+        let question = Stage {
+            id: there.id,
+            actor: order.actor.clone(),
+            session: there.session,
+            record: record.encode(),
+        };
+        let shared = std::sync::Arc::clone(self.shared());
+        let asked = ask(&shared, &order.to, Question::Stage, wire::encode(&question), until).await;
+        match asked {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.unstage(order);
+                Err(match error {
+                    _ if Instant::now() >= until => MoveError::TooSlow {
+                        max: order.pause_max,
+                        phase: Phase::Stage,
+                    },
+                    error => error,
+                })
+            }
+        }
+    }
+
+    /// Tells the target that nothing comes of it. If it does not hear, its staging runs out.
+    fn unstage(&self, order: &MoveOrder) {
+        let body = wire::encode(&About {
+            actor: order.actor.clone(),
+        });
+        let (shared, to) = (std::sync::Arc::clone(self.shared()), order.to.clone());
+        self.shared().tasks.spawn(async move {
+            let _ = ask(&shared, &to, Question::Unstage, body, Instant::now() + SWITCH_TIMEOUT).await;
+        });
+    }
+
+    /// Tells the target that it is its own, and returns how long the pause was.
+    async fn switch(&mut self, order: &MoveOrder, there: There, revision: u64, sealed: Instant) -> Duration {
+        let question = Switch {
+            id: there.id,
+            actor: order.actor.clone(),
+            session: there.session,
+            revision,
+        };
+        let deadline = Instant::now() + SWITCH_TIMEOUT;
+        let shared = std::sync::Arc::clone(self.shared());
+        let told = ask(&shared, &order.to, Question::Switch, wire::encode(&question), deadline).await;
+        if let Err(error) = told {
+            warn!(actor = %order.actor, %error, "the target was not told; the first call will tell it");
+        }
+        sealed.elapsed()
+    }
+}
+
+/// What the target knows a move by.
+#[derive(Clone, Copy)]
+struct There {
+    id: u64,
+    /// In which it would own the actor.
+    session: u64,
+}
+
+/// Why an actor stays.
+enum Stay {
+    /// It goes on here.
+    Here(MoveError),
+    /// It does not go on here either.
+    Over(MoveError, End),
+}
+
+async fn ask(
+    shared: &Shared,
+    host: &MemberId,
+    question: Question,
+    body: Bytes,
+    deadline: Instant,
+) -> Result<Bytes, MoveError> {
+    shared
+        .neighbours
+        .ask(host, question, body, deadline)
+        .await
+        .map_err(refusal)
+}
+
+/// What a fault of the target means for the move.
+fn refusal(fault: Fault) -> MoveError {
+    match fault.kind {
+        FaultKind::NoResponders | FaultKind::Unreachable | FaultKind::DeadlineExceeded | FaultKind::Draining => {
+            MoveError::Unreachable(fault)
+        }
+        _ => MoveError::Refused(fault.message),
+    }
+}
