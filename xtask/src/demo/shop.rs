@@ -138,7 +138,7 @@ impl Shop<'_> {
     pub(super) fn move_cart(&self, customer: &str) -> Result<Duration> {
         let cart = format!("cart/{customer}");
         let moved = self.lattice.json(&["move", &cart, "--to", "zone=edge"])?;
-        let pause = moved["pause_us"].as_u64();
+        let pause = moved["pauseUs"].as_u64();
         let pause = pause.with_context(|| format!("`lattice move` printed {moved}"))?;
         Ok(Duration::from_micros(pause))
     }
