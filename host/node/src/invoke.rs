@@ -89,11 +89,19 @@ impl Shared {
         body: Body,
     ) -> Result<Reply, Fault> {
         let _counted = self.spills.count(name);
+        let outgoing = self.outgoing(call, head, body)?;
+        self.member
+            .invoke_any(outgoing, std::slice::from_ref(self.member.id()))
+            .await
+    }
+
+    /// The call as it leaves this host.
+    pub(crate) fn outgoing(&self, call: &Call<'_>, head: Bytes, body: Body) -> Result<OutgoingCall, Fault> {
         let function = call
             .function
             .parse::<FunctionName>()
             .map_err(|error| Fault::internal(error.to_string()))?;
-        let outgoing = OutgoingCall {
+        Ok(OutgoingCall {
             // Its own id: the member over there knows calls by it.
             id: self.invocations.next(),
             source: call.link.source.clone(),
@@ -105,10 +113,7 @@ impl Shared {
             trace: call.trace.and_then(to_mesh),
             head,
             body,
-        };
-        self.member
-            .invoke_any(outgoing, std::slice::from_ref(self.member.id()))
-            .await
+        })
     }
 
     /// How busy the actor's replicas on other hosts are, all together; `None` without any.

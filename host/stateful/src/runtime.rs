@@ -150,14 +150,9 @@ impl Runtime {
         self.shared.kinds.write().insert(name, kind)
     }
 
-    /// The kind of that name.
-    pub fn kind(&self, name: &ActorName) -> Option<SharedKind> {
-        self.shared.kind(name)
-    }
-
     /// Has the actors that live in a former component go on in the present one. One that refuses its image stays in the former.
     pub async fn upgrade(&self, name: &ActorName) {
-        let Some(kind) = self.kind(name) else { return };
+        let Some(kind) = self.shared.kind(name) else { return };
         for (actor, slot) in self.shared.slots_of(|actor| actor.name == *name) {
             tracing::debug!(%actor, "goes on in another component");
             // Whoever has ended meanwhile is woken in the new one.
@@ -307,6 +302,14 @@ impl Drop for Runtime {
 }
 
 impl Shared {
+    /// This host during one of its sessions.
+    pub(crate) fn as_owner(&self, session: u64) -> Owner {
+        Owner {
+            member: self.me.clone(),
+            session,
+        }
+    }
+
     pub(crate) fn kind(&self, name: &ActorName) -> Option<SharedKind> {
         self.kinds.read().get(name).cloned()
     }
@@ -315,20 +318,14 @@ impl Shared {
     pub(crate) fn hand_in(self: &Arc<Self>, mut delivery: Box<Delivery>) {
         loop {
             let actor = &delivery.actor;
-            let Some(slot) = self.slot(actor) else {
-                let Some(slot) = self.open_slot(actor, delivery.call.address.owner_unreachable) else {
-                    let moved_to = self.moved.lock().get(actor);
-                    if moved_to.is_none() {
-                        self.release(actor);
-                    }
-                    let fault = crate::activation::not_counted(actor, moved_to);
-                    return answer(*delivery, fault);
-                };
-                match self.put(&slot, delivery) {
-                    None => return,
-                    Some(back) => delivery = back,
+            let open = || self.open_slot(actor, delivery.call.address.owner_unreachable);
+            let Some(slot) = self.slot(actor).or_else(open) else {
+                let moved_to = self.moved.lock().get(actor);
+                if moved_to.is_none() {
+                    self.release(actor);
                 }
-                continue;
+                let fault = crate::activation::not_counted(actor, moved_to);
+                return answer(*delivery, fault);
             };
             match self.put(&slot, delivery) {
                 None => return,
@@ -362,9 +359,8 @@ impl Shared {
             let Ok((Some(mut record), revision)) = shared.store.read(&actor).await else {
                 return;
             };
-            let me = shared.session.current().await.id;
-            let ours = |owner: &Owner| owner.member == shared.me && owner.session == me;
-            if record.owner.as_ref().is_some_and(ours) {
+            let me = shared.as_owner(shared.session.current().await.id);
+            if record.owner.as_ref() == Some(&me) {
                 record.owner = None;
                 // Somebody else wrote it: then it is not ours to give.
                 let _ = shared.store.swap(&actor, &mut record, revision).await;
@@ -473,10 +469,7 @@ impl Shared {
         if record.look_ms(crate::clock::now_ms()).is_none() {
             return Ok(None);
         }
-        let me = Owner {
-            member: self.me.clone(),
-            session: self.session.current().await.id,
-        };
+        let me = self.as_owner(self.session.current().await.id);
         if let Claim::Elsewhere(owner) = claim(Some(&record), &me, |_| false)
             && !self.session.is_out(&owner).await.unwrap_or(false)
         {

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use lattice_core::stateful::{Refusal, derived_id};
-use lattice_core::{ActiveLink, ActorKey, Fault, FaultKind, FunctionName, KeyedActor, Party, VersionedInterface};
+use lattice_core::{ActiveLink, ActorKey, Fault, KeyedActor, Party, VersionedInterface};
 use lattice_engine::{Args, Values};
-use lattice_mesh::{Body, KeyedTarget, OutgoingCall, Outstanding, Reply};
+use lattice_mesh::{Body, KeyedTarget, Outstanding, Reply};
 use uuid::Uuid;
 
 use super::wire::{PEER_FUNCTION, PEER_INTERFACE, PeerHead, PeerReply};
-use crate::invoke::{Call, decode_results, encode, to_mesh};
+use crate::invoke::{Call, decode_results, encode};
 use crate::shared::Shared;
 
 /// The longest answer of one actor to another.
@@ -102,22 +102,7 @@ impl Shared {
         head: Bytes,
         body: Body,
     ) -> Result<(Reply, Outstanding), Fault> {
-        let function = call
-            .function
-            .parse::<FunctionName>()
-            .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))?;
-        let outgoing = OutgoingCall {
-            id: self.invocations.next(),
-            source: call.link.source.clone(),
-            target: call.link.target.clone(),
-            link: call.link.id.clone(),
-            interface: call.interface.clone(),
-            function,
-            deadline: call.deadline,
-            trace: call.trace.and_then(to_mesh),
-            head,
-            body,
-        };
+        let outgoing = self.outgoing(call, head, body)?;
         self.member.invoke_keyed_in_turn(outgoing, target, chain).await
     }
 }

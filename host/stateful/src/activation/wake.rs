@@ -43,10 +43,7 @@ pub(crate) async fn revive(
     unreachable: bool,
 ) -> Result<Awake, NotAwake> {
     let standing = shared.session.current().await;
-    let me = Owner {
-        member: shared.me.clone(),
-        session: standing.id,
-    };
+    let me = shared.as_owner(standing.id);
     // Whatever was staged here is older than what the record says now.
     shared.forget_staged(actor);
     let mut out = None;

@@ -9,7 +9,7 @@ use lattice_core::{Fault, FaultKind, KeyedActor};
 
 use super::wire::{self, About, Prepare, Prepared, Stage, Switch};
 use crate::activation::{Awake, instance, unavailable};
-use crate::record::{Owner, Record, State, Stored};
+use crate::record::{Record, State, Stored};
 use crate::runtime::Shared;
 
 /// An actor that is awake here and not ours yet.
@@ -71,10 +71,7 @@ impl Shared {
         let record = Record::decode(&record)
             .map_err(|error| Fault::new(FaultKind::BadArguments, format!("the record cannot be read: {error}")))?;
         let standing = self.session.current().await;
-        let me = Owner {
-            member: self.me.clone(),
-            session: standing.id,
-        };
+        let me = self.as_owner(standing.id);
         if standing.id != session || record.owner.as_ref() != Some(&me) {
             return Err(Fault::new(
                 FaultKind::Denied,
