@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The actors that are measured.
-const ACTORS: &[&str] = &["hello-http", "pong", "test-relay", "test-stateful"];
+const ACTORS: &[&str] = &["cart", "hello-http", "pong", "test-relay", "test-stateful"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -17,15 +17,18 @@ pub(crate) struct Args {
     /// Decides every moment; a new one if none is given
     #[arg(long)]
     seed: Option<u64>,
-    /// Rounds for each fault; with --sabotage at most so many
+    /// Rounds for each fault and moment; without the fence at most so many in all
     #[arg(long)]
     rounds: Option<usize>,
     /// Only these faults, such as `kill-source`
     #[arg(long)]
     fault: Vec<String>,
+    /// Only at these moments of a move, such as `before`, `commit`, `anytime`
+    #[arg(long)]
+    at: Vec<String>,
     /// Take the fence away that keeps two owners apart, and fail unless that is noticed
     #[arg(long)]
-    sabotage: bool,
+    no_fence: bool,
 }
 
 /// `cargo xtask faults`.
@@ -34,17 +37,10 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let tools = setup.tools(FOR_DEMO)?;
     guests::build(workspace, &setup, &tools, ACTORS)?;
     drop(setup);
-    let host = if args.sabotage {
-        Some(sabotaged(workspace)?)
-    } else {
-        None
-    };
+    let host = fragile(workspace)?;
     let programs = binaries::build(workspace, Profile::Dev)?;
     let mut matrix = Command::new(programs.join("lattice-faults"));
-    matrix
-        .arg("--host")
-        .arg(host.unwrap_or_else(|| programs.join(HOST)))
-        .envs(tools.environment(workspace));
+    matrix.arg("--host").arg(host).envs(tools.environment(workspace));
     if let Some(seed) = args.seed {
         matrix.args(["--seed", &seed.to_string()]);
     }
@@ -54,19 +50,27 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     for fault in &args.fault {
         matrix.args(["--fault", fault]);
     }
-    if args.sabotage {
-        matrix.arg("--sabotage");
+    for moment in &args.at {
+        matrix.args(["--at", moment]);
+    }
+    if args.no_fence {
+        matrix.arg("--no-fence");
     }
     shell::run(&mut matrix)
 }
 
-/// Builds the host that can do without the fence, and puts it aside: nothing else shall ever start it.
-fn sabotaged(workspace: &Workspace) -> Result<PathBuf> {
+/// Builds the host that can be held within a move and do without the fence, and puts it aside: nothing else shall ever start it.
+fn fragile(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = workspace::cargo();
-    // All programs, so that cargo picks the features it always does and builds little anew.
-    cargo
-        .current_dir(&workspace.root)
-        .args(["build", "--workspace", "--bins", "--features", "lattice-hostd/sabotage"]);
+    // Of the whole workspace, so that cargo picks the features it always does and builds little anew.
+    cargo.current_dir(&workspace.root).args([
+        "build",
+        "--workspace",
+        "--bin",
+        HOST,
+        "--features",
+        "lattice-hostd/sabotage",
+    ]);
     shell::run(&mut cargo)?;
     let (built, folder) = (workspace.target.join("debug"), workspace.target.join("debug/sabotaged"));
     let aside = folder.join(HOST);

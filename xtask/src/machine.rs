@@ -15,6 +15,7 @@ pub(crate) struct Machine {
     pub(crate) apt: Apt,
     pub(crate) python: Option<Python>,
     pub(crate) rustup: bool,
+    pub(crate) go: bool,
     /// The `PATH` we were started with.
     pub(crate) path: OsString,
 }
@@ -43,6 +44,7 @@ impl Machine {
             apt: apt(&path),
             python: python(&path),
             rustup: !shell::on_path("rustup", &path).is_empty(),
+            go: !shell::on_path("go", &path).is_empty(),
             path,
         }
     }

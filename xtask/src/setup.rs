@@ -4,6 +4,7 @@
 //! the rustup target. `.tools/bin` links to every tool, wherever it is.
 
 mod apt;
+mod go;
 mod guest_rust;
 mod plan;
 mod tool;
@@ -24,7 +25,7 @@ use std::time::Instant;
 use venv::Venv;
 
 pub(crate) use guest_rust::{GuestRust, TARGET};
-pub(crate) use tool::{COMPONENTIZE_PY, FOR_BENCH, FOR_DEMO, FOR_TESTS, Tool};
+pub(crate) use tool::{COMPONENTIZE_PY, FOR_BENCH, FOR_DEMO, FOR_TESTS, TESTS_LIKE, Tool};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -42,6 +43,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         wanted.extend(FOR_BENCH.iter().filter(|tool| !FOR_TESTS.contains(tool)));
     }
     let tools = setup.tools(&wanted);
+    setup.tools_if_possible(TESTS_LIKE, &mut Tools::default());
     // Everything that is missing is told at once.
     match (guest_rust, tools) {
         (Ok(_), Ok(_)) => Ok(()),
@@ -132,6 +134,16 @@ impl<'a> Setup<'a> {
         Ok(tools)
     }
 
+    /// Finds or installs what can be done without, and says what could not be had.
+    pub(crate) fn tools_if_possible(&self, wanted: &[Tool], tools: &mut Tools) {
+        for tool in wanted {
+            match self.tool(tool) {
+                Ok(path) => tools.0.push((*tool, path)),
+                Err(error) => shell::say(tool.name, &format!("left out: {error:#}")),
+            }
+        }
+    }
+
     fn tool(&self, tool: &Tool) -> Result<PathBuf> {
         let plan = plan(tool, &self.machine, &self.find(tool));
         for reason in &plan.refused {
@@ -143,6 +155,10 @@ impl<'a> Setup<'a> {
             let found = match way {
                 Way::Use(found) => Ok(found.clone()),
                 Way::Pip(package) => self.pip(tool, *package),
+                Way::Go(module) => go::build(self.workspace, tool.name, *module).map(|path| Found {
+                    version: version_of(tool, &path),
+                    path,
+                }),
                 Way::Apt(packages) => {
                     apt::install(self.workspace, packages).and_then(|()| self.first_recent(tool, "the package has no"))
                 }
@@ -209,7 +225,7 @@ impl<'a> Setup<'a> {
         let place = ours.unwrap_or_else(|| found.path.clone());
         let how = match way {
             Way::Use(_) => String::new(),
-            Way::Pip(_) | Way::Apt(_) => format!(" (installed in {})", shell::seconds(started.elapsed())),
+            Way::Pip(_) | Way::Apt(_) | Way::Go(_) => format!(" (installed in {})", shell::seconds(started.elapsed())),
         };
         shell::say(tool.name, &format!("{version}{}{how}", self.workspace.shown(&place)));
     }

@@ -1,6 +1,6 @@
 //! Runs every test, after seeing to everything a test needs.
 
-use crate::setup::{FOR_TESTS, Setup, Tools};
+use crate::setup::{FOR_TESTS, Setup, TESTS_LIKE, Tools};
 use crate::workspace::{self, Workspace};
 use crate::{guests, shell};
 use anyhow::Result;
@@ -39,7 +39,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
 /// not see that it is needed.
 fn prepare(workspace: &Workspace) -> Result<Tools> {
     let setup = Setup::open(workspace)?;
-    let tools = setup.tools(FOR_TESTS)?;
+    let mut tools = setup.tools(FOR_TESTS)?;
+    setup.tools_if_possible(TESTS_LIKE, &mut tools);
     guests::build(workspace, &setup, &tools, &[])?;
     drop(setup);
     let mut cargo = workspace::cargo();

@@ -127,6 +127,10 @@ impl own::Guest for Stateful {
     fn run(operation: String, argument: String) -> Result<String, String> {
         operations::run(&operation, &argument).map_err(told)
     }
+
+    fn ping(message: String) -> String {
+        format!("pong: {message}")
+    }
 }
 
 fn configured(when: &str) -> Result<(), Fault> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lattice_core::{InvocationId, LinkId, Party};
 
-use crate::TraceContext;
+use crate::SpanRef;
 
 /// Says who makes a call, on which grant, and how long it may take. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct CallContext {
     /// The invocation this call is part of.
     pub invocation: InvocationId,
     /// The trace to continue, if the caller is being traced.
-    pub trace: Option<TraceContext>,
+    pub trace: Option<SpanRef>,
 }
 
 impl CallContext {

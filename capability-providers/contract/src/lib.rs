@@ -13,10 +13,10 @@ pub mod context;
 pub mod http;
 pub mod keyvalue;
 pub mod messaging;
-pub mod trace;
 
 pub use context::CallContext;
 pub use http::{HttpBody, HttpError, OutgoingHttp, RequestOptions};
 pub use keyvalue::{CasHandle, KeyPage, KeyValue, KvError, SwapError};
+pub use lattice_core::TraceContext;
+pub use lattice_telemetry::SpanRef;
 pub use messaging::{BrokerMessage, Messaging, MessagingError};
-pub use trace::TraceContext;

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::connect::capture_connection;
 use lattice_core::{InterfacePattern, LinkId};
 use parking_lot::RwLock;
-use provider_sdk::capability::{CallContext, HttpBody, HttpError, OutgoingHttp, RequestOptions};
+use provider_sdk::capability::{CallContext, HttpBody, HttpError, OutgoingHttp, RequestOptions, SpanRef};
 use provider_sdk::{LinkBinding, LinkError, Provider, ProviderSetup, ShutdownReport, StartError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -135,7 +135,11 @@ impl OutgoingHttp for Outlet {
         mut request: Request<HttpBody>,
         options: RequestOptions,
     ) -> Result<Response<HttpBody>, HttpError> {
-        if let Err(refused) = request::prepare(&mut request, &self.config.hosts, ctx.trace.as_ref()) {
+        if let Err(refused) = request::prepare(
+            &mut request,
+            &self.config.hosts,
+            ctx.trace.as_ref().map(SpanRef::context),
+        ) {
             debug!(link = %ctx.link, host = request.uri().host(), error = %refused, "request not sent");
             return Err(refused);
         }

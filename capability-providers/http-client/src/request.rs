@@ -67,7 +67,7 @@ fn without_user(uri: &Uri) -> Result<Uri, HttpError> {
 
 /// The call's own trace replaces what the actor passed on, since it is the nearer parent.
 fn inject(headers: &mut HeaderMap, trace: &TraceContext) {
-    let Ok(traceparent) = HeaderValue::from_str(trace.traceparent()) else {
+    let Ok(traceparent) = HeaderValue::from_str(&trace.traceparent()) else {
         return;
     };
     headers.insert("traceparent", traceparent);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::HOST;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use lattice_core::{Blame, LinkId};
+use lattice_core::{Blame, Fault, LinkId};
+use provider_sdk::capability::HttpBody;
 use provider_sdk::capability::http::empty_body;
-use provider_sdk::capability::{HttpBody, TraceContext};
+use provider_sdk::telemetry::Span;
 use tracing::{debug, warn};
 
 use crate::answer;
@@ -19,12 +20,15 @@ use crate::body::{BodyVerdict, RequestBody};
 use crate::key::{Asked, KeySource};
 use crate::request_id::X_REQUEST_ID;
 use crate::server::Shared;
+use crate::spans;
 use crate::table::{Lookup, host_name};
 
 /// Where a route leads, with the limits that hold there.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) link: LinkId,
+    /// The path, or its beginning, as the link says it.
+    pub(crate) route: String,
     pub(crate) timeout: Duration,
     pub(crate) body_max: u64,
     pub(crate) key: Option<KeySource>,
@@ -49,7 +53,7 @@ pub(crate) async fn answer(
 async fn route(
     shared: &Shared,
     listener: usize,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     started: Instant,
     id: &HeaderValue,
 ) -> Response<HttpBody> {
@@ -76,19 +80,32 @@ async fn route(
     if request.body().size_hint().lower() > target.body_max {
         return answer::too_large(target.body_max);
     }
-    let trace = trace_of(request.headers());
+    let (mut span, seen) = spans::begin(&shared.tracer, &target, &request);
+    spans::tell(&span, request.headers_mut());
     let (request, verdict) = bounded(request, &target, shared.config.body_timeout);
     let deadline = started + target.timeout;
-    let invocation = shared.invoker.http(&target.link, key, request, deadline, trace);
-    let outcome = match tokio::time::timeout_at(deadline.into(), invocation).await {
-        Ok(outcome) => outcome,
+    let invocation = shared.invoker.http(&target.link, key, request, deadline, span.handle());
+    let response = match tokio::time::timeout_at(deadline.into(), invocation).await {
+        Ok(outcome) => settle(outcome, verdict.as_ref(), &target, id, &mut span),
         Err(_) => {
             debug!(link = %target.link, request_id = ?id, "actor did not answer in time");
-            return answer::too_late();
+            answer::too_late()
         }
     };
+    spans::end(span, &target, &seen, response.status());
+    response
+}
+
+/// The answer that the client gets.
+fn settle(
+    outcome: Result<Response<HttpBody>, Fault>,
+    verdict: Option<&BodyVerdict>,
+    target: &Target,
+    id: &HeaderValue,
+    span: &mut Span,
+) -> Response<HttpBody> {
     // An actor that ran into the broken body may have answered, or failed, in any way: what the client must hear is the cause.
-    if let Some(broken) = verdict.and_then(|verdict| verdict.get()) {
+    if let Some(broken) = verdict.and_then(BodyVerdict::get) {
         return answer::broken_body(broken, target.body_max);
     }
     match outcome {
@@ -100,6 +117,7 @@ async fn route(
                 }
                 _ => warn!(link = %target.link, request_id = ?id, %fault, "request failed"),
             }
+            spans::failed(span, &fault);
             answer::fault(&fault)
         }
     }
@@ -130,12 +148,4 @@ fn host(request: &Request<Incoming>) -> Option<&str> {
         ),
         None => request.headers().get(HOST).and_then(|host| host.to_str().ok()),
     }
-}
-
-fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
-    let traceparent = headers.get("traceparent")?.to_str().ok()?;
-    TraceContext::parse(
-        traceparent,
-        headers.get("tracestate").and_then(|state| state.to_str().ok()),
-    )
 }

@@ -29,6 +29,7 @@ mod path;
 mod request_id;
 pub mod route;
 mod server;
+mod spans;
 mod stall;
 pub mod table;
 

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use lattice_core::{InterfacePattern, LinkId};
 use parking_lot::Mutex;
+use provider_sdk::telemetry::Tracer;
 use provider_sdk::{ActorInvoker, LinkBinding, LinkError, Provider, ProviderSetup, ShutdownReport, StartError};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -42,6 +43,7 @@ pub struct HttpServer {
 pub(crate) struct Shared {
     pub(crate) config: ServerConfig,
     pub(crate) invoker: Arc<dyn ActorInvoker>,
+    pub(crate) tracer: Tracer,
     pub(crate) routes: ArcSwap<RouteTable<Target>>,
     pub(crate) request_ids: RequestIds,
     /// One permit per open connection.
@@ -64,7 +66,7 @@ impl HttpServer {
     /// Every mistake in the configuration, or the first address that cannot be had.
     pub async fn start(setup: ProviderSetup) -> Result<Arc<Self>, StartError> {
         let config = ServerConfig::read(&setup.config).map_err(StartError::Config)?;
-        Self::bind(config, setup.invoker).await
+        Self::bind(config, setup.invoker, setup.tracer).await
     }
 
     /// As [`start`](Self::start), with a configuration that is read already.
@@ -72,7 +74,11 @@ impl HttpServer {
     /// # Errors
     ///
     /// The first address that cannot be had.
-    pub async fn bind(config: ServerConfig, invoker: Arc<dyn ActorInvoker>) -> Result<Arc<Self>, StartError> {
+    pub async fn bind(
+        config: ServerConfig,
+        invoker: Arc<dyn ActorInvoker>,
+        tracer: Tracer,
+    ) -> Result<Arc<Self>, StartError> {
         let mut sockets = Vec::with_capacity(config.addresses.len());
         for address in &config.addresses {
             let unavailable = |error| StartError::Unavailable(format!("cannot listen on {address}: {error}"));
@@ -84,6 +90,7 @@ impl HttpServer {
             connections: Arc::new(Semaphore::new(config.connections.min(Semaphore::MAX_PERMITS))),
             config,
             invoker,
+            tracer,
             routes: ArcSwap::from_pointee(RouteTable::new(addresses.len())),
             request_ids: RequestIds::new(),
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
@@ -128,6 +135,7 @@ impl HttpServer {
         for (link, spec) in others.chain(last) {
             let target = Arc::new(Target {
                 link: link.clone(),
+                route: spec.path.to_string(),
                 timeout: spec.timeout.unwrap_or(self.shared.config.timeout),
                 body_max: spec.body_max.unwrap_or(self.shared.config.body_max),
                 key: spec.key.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use lattice_bus::{Bus, Headers, PublishError, RequestError};
-use provider_sdk::capability::{BrokerMessage, CallContext, Messaging, MessagingError, TraceContext};
+use provider_sdk::capability::{BrokerMessage, CallContext, Messaging, MessagingError, SpanRef, TraceContext};
 use tracing::debug;
 
 use crate::config::ConsumerConfig;
@@ -33,7 +33,7 @@ impl Consumer {
 impl Messaging for Consumer {
     async fn publish(&self, ctx: &CallContext, message: BrokerMessage) -> Result<(), MessagingError> {
         self.check(ctx, &message.subject)?;
-        let headers = headers(ctx.trace.as_ref());
+        let headers = headers(ctx.trace.as_ref().map(SpanRef::context));
         let publishing = async {
             match &message.reply_to {
                 Some(reply_to) => {
@@ -65,7 +65,12 @@ impl Messaging for Consumer {
         let timeout = timeout.min(ctx.remaining());
         let answer = self
             .bus
-            .request(subject, headers(ctx.trace.as_ref()), body, timeout)
+            .request(
+                subject,
+                headers(ctx.trace.as_ref().map(SpanRef::context)),
+                body,
+                timeout,
+            )
             .await;
         let answer = answer.map_err(|error| of_request(&error, subject))?;
         Ok(BrokerMessage {
@@ -81,7 +86,7 @@ fn headers(trace: Option<&TraceContext>) -> Headers {
     let mut headers = Headers::new();
     if let Some(trace) = trace {
         // A trace context was checked to be of plain characters, and a message without its trace still is the message.
-        let _ = headers.insert("traceparent", trace.traceparent());
+        let _ = headers.insert("traceparent", &trace.traceparent());
         if let Some(tracestate) = trace.tracestate() {
             let _ = headers.insert("tracestate", tracestate);
         }

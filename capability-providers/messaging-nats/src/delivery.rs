@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lattice_bus::{Bus, Headers, Message};
-use lattice_core::{Fault, FaultKind, LinkId};
+use lattice_core::{ActorKey, Fault, FaultKind, LinkId};
 use provider_sdk::ActorInvoker;
-use provider_sdk::capability::BrokerMessage;
+use provider_sdk::capability::{BrokerMessage, SpanRef};
+use provider_sdk::telemetry::conventions as is;
+use provider_sdk::telemetry::{KeyValue, Span, SpanKind, Status, Tracer};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -22,13 +24,43 @@ pub(crate) struct Delivery {
     pub(crate) bus: Bus,
     pub(crate) invoker: Arc<dyn ActorInvoker>,
     pub(crate) link: LinkId,
+    pub(crate) tracer: Tracer,
 }
 
 impl Delivery {
     /// Delivers one message until it is handled, failed, or `due`.
     pub(crate) async fn deliver(&self, heard: Heard, due: Instant) {
         let Heard { message, key } = heard;
-        let trace = trace_of(&message.headers);
+        let span = self.begin(&message);
+        let status = self.handle(&message, key, due, span.handle()).await;
+        span.end(status, || {
+            vec![
+                KeyValue::new("messaging.system", "nats"),
+                KeyValue::new("messaging.operation.type", "process"),
+                KeyValue::new("messaging.destination.name", message.subject.to_string()),
+                KeyValue::new(is::LINK, self.link.to_string()),
+            ]
+        });
+    }
+
+    /// Begins the trace of a message. Whoever sent it does not wait for what comes of it, so that its own trace is linked.
+    fn begin(&self, message: &Message) -> Span {
+        let sender = trace_of(&message.headers);
+        if !self.tracer.is_on() {
+            // Others may still want to know.
+            return self.tracer.start("", SpanKind::Consumer, sender.as_ref());
+        }
+        let mut span = match &sender {
+            Some(sender) if sender.sampled() => self.tracer.always("process message", SpanKind::Consumer, None),
+            _ => self.tracer.start("process message", SpanKind::Consumer, None),
+        };
+        if let Some(sender) = &sender {
+            span.link(sender);
+        }
+        span
+    }
+
+    async fn handle(&self, message: &Message, key: Option<ActorKey>, due: Instant, trace: Option<SpanRef>) -> Status {
         let for_actor = BrokerMessage {
             subject: message.subject.to_string(),
             body: message.payload.clone(),
@@ -44,10 +76,11 @@ impl Delivery {
                 trace.clone(),
             );
             match tokio::time::timeout_at(due, invocation).await {
-                Ok(Ok(Ok(()))) => return,
+                Ok(Ok(Ok(()))) => return Status::Ok,
                 Ok(Ok(Err(error))) => {
                     debug!(link = %self.link, subject = %message.subject, error, "the actor's handler returned an error");
-                    return self.answer(&message, 500, &error).await;
+                    self.answer(message, 500, &error).await;
+                    return Status::error("handler", error);
                 }
                 // Nobody took it up. Without another try it would be lost, since core NATS keeps nothing.
                 Ok(Err(fault)) if fault.is_safe_to_retry() && Instant::now() + pause < due => {
@@ -59,7 +92,8 @@ impl Delivery {
             }
         };
         warn!(link = %self.link, subject = %message.subject, %fault, "message not handled");
-        self.answer(&message, fault.kind.http_status(), fault.kind.code()).await;
+        self.answer(message, fault.kind.http_status(), fault.kind.code()).await;
+        Status::error(fault.kind.code(), fault.message)
     }
 
     /// Refuses a message that there is no room for.

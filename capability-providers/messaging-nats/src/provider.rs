@@ -13,6 +13,7 @@ use provider_sdk::broker::Broker;
 use provider_sdk::capability::Messaging;
 use provider_sdk::config::ConfigReader;
 use provider_sdk::provider::check_interface;
+use provider_sdk::telemetry::Tracer;
 use provider_sdk::{ActorInvoker, Health, LinkBinding, LinkError, Provider, ProviderSetup, ShutdownReport, StartError};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -36,6 +37,7 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct NatsMessaging {
     bus: Bus,
     invoker: Arc<dyn ActorInvoker>,
+    tracer: Tracer,
     serves: Vec<InterfacePattern>,
     drives: Vec<InterfacePattern>,
     consumers: Mutex<HashMap<LinkId, Arc<Consumer>>>,
@@ -66,6 +68,7 @@ impl NatsMessaging {
         Ok(Arc::new(Self {
             bus,
             invoker: setup.invoker,
+            tracer: setup.tracer,
             serves: vec![interface("wasmcloud:messaging/consumer")],
             drives: vec![interface("wasmcloud:messaging/handler")],
             consumers: Mutex::default(),
@@ -133,6 +136,7 @@ impl NatsMessaging {
             bus: self.bus.clone(),
             invoker: Arc::clone(&self.invoker),
             link: link.clone(),
+            tracer: self.tracer.clone(),
         };
         let intake = Intake {
             delivery: Arc::new(delivery),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use async_trait::async_trait;
-use lattice_capability::{BrokerMessage, HttpBody, TraceContext};
+use lattice_capability::{BrokerMessage, HttpBody, SpanRef};
 use lattice_core::{ActorKey, Fault, LinkId};
 
 /// Calls the actor at the other end of a link, wherever in the lattice it runs.
@@ -22,7 +22,7 @@ pub trait ActorInvoker: Send + Sync + 'static {
         key: Option<ActorKey>,
         request: http::Request<HttpBody>,
         deadline: Instant,
-        trace: Option<TraceContext>,
+        trace: Option<SpanRef>,
     ) -> Result<http::Response<HttpBody>, Fault>;
 
     /// Hands a message to the actor (`wasmcloud:messaging/handler`). The inner error is the one the actor's handler returned.
@@ -32,6 +32,6 @@ pub trait ActorInvoker: Send + Sync + 'static {
         key: Option<ActorKey>,
         message: BrokerMessage,
         deadline: Instant,
-        trace: Option<TraceContext>,
+        trace: Option<SpanRef>,
     ) -> Result<Result<(), String>, Fault>;
 }

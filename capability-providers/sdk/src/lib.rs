@@ -17,6 +17,7 @@ pub mod testing;
 
 pub use invoker::ActorInvoker;
 pub use lattice_capability as capability;
+pub use lattice_telemetry as telemetry;
 pub use provider::{Health, LinkBinding, LinkError, Provider, ShutdownReport};
 pub use setup::{ProviderSetup, StartError};
 pub use standalone::run;

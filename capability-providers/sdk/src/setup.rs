@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lattice_bus::Bus;
 use lattice_core::ProviderName;
+use lattice_telemetry::Tracer;
 
 use crate::ActorInvoker;
 
@@ -19,6 +20,8 @@ pub struct ProviderSetup {
     pub invoker: Arc<dyn ActorInvoker>,
     /// The lattice's own NATS connection, which the NATS providers use.
     pub bus: Bus,
+    /// Where the spans go of what comes in through it.
+    pub tracer: Tracer,
 }
 
 /// Says why a provider does not start.

@@ -78,12 +78,15 @@ impl Standalone {
     {
         let key = copy(&config.key)?;
         config.name = spec.name.to_string();
+        let tracer = config.tracer.clone();
+        let recent = tracer.recent();
         let member = Member::join(config, bus.clone()).await?;
         let setup = ProviderSetup {
             name: spec.name.clone(),
             config: spec.config.clone(),
             invoker: Arc::new(RemoteInvoker::new(Arc::clone(&member), spec.name.clone())),
             bus: bus.clone(),
+            tracer,
         };
         let provider = match build(setup).await {
             Ok(provider) => provider,
@@ -113,7 +116,8 @@ impl Standalone {
             provider: Arc::clone(&provider),
             party,
         }));
-        let control = serve_commands(&member, &provider, &spec, bound, key, bus).await?;
+        let answering = ProviderControl::new(Arc::clone(&member), Arc::clone(&provider), spec.clone(), bound, recent);
+        let control = serve_commands(&member, answering, key, bus).await?;
         let placement = ProviderPlacement {
             name: spec.name.clone(),
             kind: spec.kind.clone(),
@@ -188,9 +192,7 @@ impl Drop for Standalone {
 
 async fn serve_commands(
     member: &Arc<Member>,
-    provider: &Arc<dyn Provider>,
-    spec: &ProviderSpec,
-    bound: links::Bindings,
+    control: ProviderControl,
     key: nkeys::KeyPair,
     bus: Bus,
 ) -> Result<ControlServer, SubscribeError> {
@@ -202,7 +204,6 @@ async fn serve_commands(
     };
     let trust = Arc::clone(member.trust());
     let trust = move || trust.current();
-    let control = ProviderControl::new(Arc::clone(member), Arc::clone(provider), spec.clone(), bound);
     ControlServer::start(config, bus, Arc::new(trust), Arc::new(control)).await
 }
 

@@ -4,7 +4,7 @@
 //! and figure) and `target`. Rounds alternate between the two sides, so that a noisy neighbour hits both.
 //!
 //! With arguments (`colocated`, `remote`, `start`, `apps`, `stateful` or a part of that: `moves`, `failover`, `keyed`, `crowd`) it measures
-//! only those. With `LATTICE_BENCH_QUICK=1` the stateful ones take a minute and say less.
+//! only those. With `LATTICE_BENCH_QUICK=1` the stateful ones take a minute and say less. With `RUST_LOG` set, everything that runs logs.
 
 mod apps;
 mod bare;
@@ -23,6 +23,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    if let Ok(filter) = std::env::var("RUST_LOG") {
+        lattice_process::start_log(lattice_process::LogFormat::Text, &filter)?;
+    }
     let only: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
     if wanted("colocated") {

@@ -2,6 +2,7 @@
 
 mod cache;
 mod fingerprint;
+mod tally;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -13,6 +14,8 @@ use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::component::Component;
 
 use self::cache::DiskCache;
+pub use self::tally::Loads;
+use self::tally::Tally;
 use crate::compiled::Compiled;
 use crate::config::EngineConfig;
 use crate::epoch::Ticker;
@@ -68,6 +71,7 @@ pub(crate) struct Compiler {
     bytes_max: u64,
     slots: Arc<Semaphore>,
     loaded: Mutex<HashMap<Digest, Loading>>,
+    tally: Tally,
 }
 
 /// A component that is loaded, being loaded, or was. Whoever comes second waits for the first.
@@ -87,6 +91,7 @@ impl Compiler {
             bytes_max: config.component_bytes_max,
             slots: Arc::new(Semaphore::new(compiles_max)),
             loaded: Mutex::new(HashMap::new()),
+            tally: Tally::default(),
         }
     }
 
@@ -96,6 +101,11 @@ impl Compiler {
 
     pub(crate) fn ticker(&self) -> &Ticker {
         &self.ticker
+    }
+
+    /// Where components came from so far.
+    pub(crate) fn loads(&self) -> Loads {
+        self.tally.read()
     }
 
     /// Returns the component with this digest, compiled for this host.
@@ -118,7 +128,11 @@ impl Compiler {
                 .await;
             match known {
                 Ok(known) => {
-                    if let Some(compiled) = fresh.or_else(|| known.upgrade()) {
+                    if let Some(compiled) = fresh {
+                        return Ok(compiled);
+                    }
+                    if let Some(compiled) = known.upgrade() {
+                        self.tally.was_in_memory();
                         return Ok(compiled);
                     }
                     // The last actor that used it is gone: forget it and begin again.
@@ -163,6 +177,7 @@ impl Compiler {
             }
             let engine = self.engine(flavor)?;
             if let Some(component) = self.cache.get(engine, &digest) {
+                self.tally.was_on_disk();
                 return Ok(Compiled::new(digest, component, flavor));
             }
         }
@@ -213,7 +228,9 @@ impl Compiler {
                 .map(|component| (component, Flavor::Concurrent))
                 .map_err(|error| LoadError::Compile(format!("{error:#}")))
         });
-        tracing::debug!(%digest, elapsed = ?started.elapsed(), ok = compiled.is_ok(), "compiled a component");
+        let elapsed = started.elapsed();
+        self.tally.was_compiled(elapsed);
+        tracing::debug!(%digest, ?elapsed, ok = compiled.is_ok(), "compiled a component");
         compiled
     }
 

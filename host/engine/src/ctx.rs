@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::fault::Raised;
 use crate::limits::MemoryLimit;
-use crate::linked::{Granted, Linked, Need, Origin};
+use crate::linked::{Granted, Linked, LogLevel, LogLine, LogSource, Need, Origin, Within};
 use crate::live::LiveState;
 use crate::log::{LogSink, LogStream};
 
@@ -61,7 +61,11 @@ pub(crate) struct Call {
 
 impl Ctx {
     pub(crate) fn new(shared: Arc<Shared>, origin: Origin, live: Option<Box<LiveState>>) -> Self {
-        let (stdout, stderr) = (LogStream::stdout(&shared.log), LogStream::stderr(&shared.log));
+        let key = live.as_ref().map(|live| &live.actor.key);
+        let (stdout, stderr) = (LogStream::stdout(&shared.log, key), LogStream::stderr(&shared.log, key));
+        let trace = origin.trace.as_ref().map(|span| span.context().trace_id());
+        stdout.serve(trace);
+        stderr.serve(trace);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
         Self {
@@ -86,6 +90,9 @@ impl Ctx {
 
     /// Makes the next invocation of a reused instance the current one.
     pub(crate) fn begin(&mut self, origin: Origin) {
+        let trace = origin.trace.as_ref().map(|span| span.context().trace_id());
+        self.stdout.serve(trace);
+        self.stderr.serve(trace);
         self.call.origin = origin;
         self.call.chosen.clear();
         self.call.keys.clear();
@@ -102,6 +109,20 @@ impl Ctx {
 }
 
 impl Call {
+    /// Logs a line for the guest.
+    pub(crate) fn log(&self, level: LogLevel, context: &str, message: &str) {
+        self.shared.log.line(LogLine {
+            level,
+            source: LogSource::Logging,
+            context,
+            message,
+            within: Within {
+                key: self.live.as_ref().map(|live| &live.actor.key),
+                trace: self.origin.trace.as_ref().map(|span| span.context().trace_id()),
+            },
+        });
+    }
+
     /// The label that the guest chose for an interface.
     pub(crate) fn label(&self, interface: &InterfaceId) -> &LinkLabel {
         let chosen = self.chosen.iter().find(|(known, _)| known == interface);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use lattice_core::Digest;
 
 use crate::actor::{Actor, ActorOptions};
-use crate::compile::{Compiler, LoadError};
+use crate::compile::{Compiler, LoadError, Loads};
 use crate::compiled::Compiled;
 use crate::config::EngineConfig;
 use crate::epoch::Ticker;
@@ -52,6 +52,12 @@ impl Engine {
     #[must_use]
     pub fn profile(&self) -> &ProfileReport {
         &self.0.chosen().report
+    }
+
+    /// Says where components came from so far.
+    #[must_use]
+    pub fn loads(&self) -> Loads {
+        self.0.loads()
     }
 
     /// Returns the component with this digest, compiled: from memory while an actor uses it, from disk if it was compiled

@@ -32,12 +32,14 @@ mod start_error;
 mod values;
 
 pub use actor::{Actor, ActorOptions, ActorStats, Drained, Live};
-pub use compile::LoadError;
+pub use compile::{LoadError, Loads};
 pub use compiled::Compiled;
 pub use config::EngineConfig;
 pub use engine::{Engine, EngineError};
 pub use lattice_core::stateful::{Cause, Cells, Effects, Image, PeerSend, Refusal, ReminderChange, Saved, StopReason};
-pub use linked::{Granted, Grants, Linked, LogLevel, Need, Origin, OutgoingCall, PeerCall, TurnRef};
+pub use linked::{
+    Granted, Grants, Linked, LogLevel, LogLine, LogSource, Need, Origin, OutgoingCall, PeerCall, TurnRef, Within,
+};
 pub use live::{Turn, WakeError, Waking};
 pub use profile::{FailedProfile, Machine, Profile, ProfileChoice, ProfileReport, UnknownProfile};
 pub use served::InterfaceClass;

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lattice_capability::{KeyValue, Messaging, OutgoingHttp, TraceContext};
+use lattice_capability::{KeyValue, Messaging, OutgoingHttp, SpanRef};
 use lattice_core::stateful::Refusal;
 use lattice_core::{
-    ActorKey, Fault, FunctionSet, InterfaceId, InvocationId, KeyedActor, LinkId, LinkLabel, VersionedInterface,
+    ActorKey, Fault, FunctionSet, InterfaceId, InvocationId, KeyedActor, LinkId, LinkLabel, TraceId, VersionedInterface,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -62,7 +62,7 @@ pub trait Linked: Send + Sync + 'static {
     }
 
     /// Takes a line that the actor logged. Called from the guest's own task: must not block.
-    fn log(&self, level: LogLevel, context: &str, message: &str);
+    fn log(&self, line: LogLine<'_>);
 }
 
 /// One thing that an actor wants to use.
@@ -134,7 +134,7 @@ pub struct Origin {
     /// The invocation.
     pub invocation: InvocationId,
     /// The trace to continue.
-    pub trace: Option<TraceContext>,
+    pub trace: Option<SpanRef>,
     /// The turn of a stateful actor that it is.
     pub turn: Option<Arc<TurnRef>>,
 }
@@ -148,6 +148,53 @@ pub struct TurnRef {
     pub chain: Vec<KeyedActor>,
     /// The message that is served.
     pub id: Uuid,
+}
+
+/// A line that an actor logged: cut to size, without control characters.
+#[derive(Clone, Copy, Debug)]
+pub struct LogLine<'a> {
+    /// How much it matters.
+    pub level: LogLevel,
+    /// How it left the guest.
+    pub source: LogSource,
+    /// What the guest says that it is about. Empty for what it just wrote.
+    pub context: &'a str,
+    /// What it says.
+    pub message: &'a str,
+    /// The invocation that it was logged in.
+    pub within: Within<'a>,
+}
+
+impl<'a> LogLine<'a> {
+    /// What it is about: the guest's own word, or the stream it was written to.
+    #[must_use]
+    pub fn about(&self) -> &'a str {
+        match self.source {
+            LogSource::Stdout => "stdout",
+            LogSource::Stderr => "stderr",
+            LogSource::Logging => self.context,
+        }
+    }
+}
+
+/// What a line was logged in, as far as that is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Within<'a> {
+    /// The key of the stateful actor that logged it.
+    pub key: Option<&'a ActorKey>,
+    /// The trace of the call that was served.
+    pub trace: Option<TraceId>,
+}
+
+/// How a log line left the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogSource {
+    /// It was written to standard output.
+    Stdout,
+    /// It was written to standard error.
+    Stderr,
+    /// By `wasi:logging`, or the host speaks for the guest.
+    Logging,
 }
 
 /// How much a log line matters, in the words of `wasi:logging`.

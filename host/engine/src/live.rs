@@ -6,7 +6,7 @@ mod state;
 
 use std::time::Instant;
 
-use lattice_capability::TraceContext;
+use lattice_capability::SpanRef;
 use lattice_core::stateful::{Cause, Cells, Image, Refusal};
 use lattice_core::{Fault, InvocationId, KeyedActor};
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub struct Waking {
     /// When it has to be awake.
     pub deadline: Instant,
     /// The trace to continue.
-    pub trace: Option<TraceContext>,
+    pub trace: Option<SpanRef>,
 }
 
 /// What an actor is told about a turn.
@@ -45,7 +45,7 @@ pub struct Turn {
     /// The invocation.
     pub invocation: InvocationId,
     /// The trace to continue.
-    pub trace: Option<TraceContext>,
+    pub trace: Option<SpanRef>,
     /// Names the message that is served, and stays the same when it is served again.
     pub id: Uuid,
     /// The stateful actor that sent it, if one did.

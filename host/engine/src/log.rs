@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use lattice_core::{ActorKey, TraceId};
 use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::linked::{Linked, LogLevel};
+use crate::linked::{Linked, LogLevel, LogLine, LogSource, Within};
 
 /// The longest line; more is cut.
 const LINE_BYTES_MAX: usize = 8 * 1024;
@@ -35,18 +36,24 @@ impl LogSink {
         }
     }
 
-    pub(crate) fn line(&self, level: LogLevel, context: &str, message: &str) {
+    pub(crate) fn line(&self, line: LogLine<'_>) {
         let Some(dropped) = self.budget.lock().spend(Instant::now()) else {
             return;
         };
         if dropped > 0 {
-            self.linked.log(
-                LogLevel::Warn,
-                "log",
-                &format!("{dropped} lines were dropped: the actor logs too fast"),
-            );
+            self.linked.log(LogLine {
+                level: LogLevel::Warn,
+                source: LogSource::Logging,
+                context: "log",
+                message: &format!("{dropped} lines were dropped: the actor logs too fast"),
+                within: Within::default(),
+            });
         }
-        self.linked.log(level, &clean(context), &clean(message));
+        self.linked.log(LogLine {
+            context: &clean(line.context),
+            message: &clean(line.message),
+            ..line
+        });
     }
 }
 
@@ -112,26 +119,35 @@ pub(crate) struct LogStream(Arc<Mutex<LineBuffer>>);
 struct LineBuffer {
     sink: Arc<LogSink>,
     level: LogLevel,
-    context: &'static str,
+    source: LogSource,
+    key: Option<ActorKey>,
+    trace: Option<TraceId>,
     line: Vec<u8>,
 }
 
 impl LogStream {
-    pub(crate) fn stdout(sink: &Arc<LogSink>) -> Self {
-        Self::new(sink, LogLevel::Info, "stdout")
+    pub(crate) fn stdout(sink: &Arc<LogSink>, key: Option<&ActorKey>) -> Self {
+        Self::new(sink, LogLevel::Info, LogSource::Stdout, key)
     }
 
-    pub(crate) fn stderr(sink: &Arc<LogSink>) -> Self {
-        Self::new(sink, LogLevel::Warn, "stderr")
+    pub(crate) fn stderr(sink: &Arc<LogSink>, key: Option<&ActorKey>) -> Self {
+        Self::new(sink, LogLevel::Warn, LogSource::Stderr, key)
     }
 
-    fn new(sink: &Arc<LogSink>, level: LogLevel, context: &'static str) -> Self {
+    fn new(sink: &Arc<LogSink>, level: LogLevel, source: LogSource, key: Option<&ActorKey>) -> Self {
         Self(Arc::new(Mutex::new(LineBuffer {
             sink: Arc::clone(sink),
             level,
-            context,
+            source,
+            key: key.cloned(),
+            trace: None,
             line: Vec::new(),
         })))
+    }
+
+    /// From now on a call of this trace is served.
+    pub(crate) fn serve(&self, trace: Option<TraceId>) {
+        self.0.lock().trace = trace;
     }
 
     fn push(&self, bytes: &[u8]) {
@@ -164,11 +180,16 @@ impl LineBuffer {
     fn emit(&mut self) {
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
-            self.sink.line(
-                self.level,
-                self.context,
-                String::from_utf8_lossy(&line).trim_end_matches('\r'),
-            );
+            self.sink.line(LogLine {
+                level: self.level,
+                source: self.source,
+                context: "",
+                message: String::from_utf8_lossy(&line).trim_end_matches('\r'),
+                within: Within {
+                    key: self.key.as_ref(),
+                    trace: self.trace,
+                },
+            });
         }
     }
 }

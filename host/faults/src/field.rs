@@ -11,6 +11,7 @@ use lattice_core::{ActorSpec, ConfigMap, KeyedActor, MemberId, ProviderSpec, sub
 use lattice_node::testing::{TestLattice, guest};
 use lattice_testkit::{Cluster, free_port};
 
+use crate::holds::Holds;
 use crate::host::{Host, Mould};
 use crate::nats;
 
@@ -29,6 +30,8 @@ pub(crate) const ACTORS: [&str; 3] = ["cart", "ledger", "bank"];
 pub(crate) struct Field {
     pub(crate) workers: Vec<Host>,
     pub(crate) fronts: Vec<Host>,
+    /// Tells the hosts where a move is to be held.
+    pub(crate) holds: Holds,
     /// Whether clients lose answers.
     pub(crate) losing: Arc<AtomicBool>,
     ports: Vec<u16>,
@@ -39,14 +42,16 @@ pub(crate) struct Field {
 
 impl Field {
     /// Starts everything. `program` is `lattice-host`.
-    pub(crate) async fn start(program: &Path, sabotaged: bool) -> Result<Self> {
+    pub(crate) async fn start(program: &Path, fenced: bool) -> Result<Self> {
         let cluster = nats::start().await;
         let lattice = TestLattice::start(&cluster.urls().join(",")).await;
+        let holds = Holds::new()?;
         let mould = Mould {
             program,
             cluster: &cluster,
             lattice: &lattice,
-            sabotaged,
+            fenced,
+            holds: &holds,
         };
         let mut workers = Vec::new();
         for name in ["a", "b"] {
@@ -73,6 +78,7 @@ impl Field {
         let field = Self {
             workers,
             fronts,
+            holds,
             losing: Arc::default(),
             ports,
             specs,

@@ -9,10 +9,14 @@ use lattice_core::MemberId;
 use lattice_node::testing::{HostFiles, HostOptions, TestLattice};
 use lattice_testkit::{Cluster, FaultProxy, Process};
 
+use crate::holds::Holds;
+
 /// How long a host may take to serve.
 const SERVES_WITHIN: Duration = Duration::from_secs(60);
-/// By this a host that was built for it is told to do without the fence.
-const SABOTAGE: &str = "LATTICE_SABOTAGE";
+/// By this a host is told to do without the fence.
+const NO_FENCE: &str = "LATTICE_SABOTAGE_FENCE";
+/// By this a host is told where it reads at which phase a move is to be held.
+const HOLDS: &str = "LATTICE_SABOTAGE_HOLDS";
 
 /// One host.
 pub(crate) struct Host {
@@ -29,7 +33,8 @@ pub(crate) struct Mould<'a> {
     pub(crate) program: &'a Path,
     pub(crate) cluster: &'a Cluster,
     pub(crate) lattice: &'a TestLattice,
-    pub(crate) sabotaged: bool,
+    pub(crate) fenced: bool,
+    pub(crate) holds: &'a Holds,
 }
 
 impl Host {
@@ -45,10 +50,11 @@ impl Host {
         for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LATTICE_")) {
             command.env_remove(variable);
         }
-        if mould.sabotaged {
-            command.env(SABOTAGE, "1");
+        if !mould.fenced {
+            command.env(NO_FENCE, "1");
         }
         command
+            .env(HOLDS, mould.holds.folder())
             .args(["--lattice", mould.lattice.id().as_str(), "--name", name])
             .args(["--nats-url", &urls.join(",")])
             .args(["--heartbeat", "250ms", "--lost-after", "2s"])
@@ -97,11 +103,6 @@ impl Host {
     /// Lets nothing through to or from NATS any more.
     pub(crate) fn stall(&self) {
         self.lines.iter().for_each(FaultProxy::stall);
-    }
-
-    /// Makes its lines slow.
-    pub(crate) fn slow(&self, delay: Duration) {
-        self.lines.iter().for_each(|line| line.delay(delay));
     }
 
     /// Makes all well again; starts it if it has ended. Returns when it serves.

@@ -9,6 +9,7 @@
 mod books;
 mod fault;
 mod field;
+mod holds;
 mod host;
 mod load;
 mod nats;
@@ -36,27 +37,30 @@ use crate::table::Table;
 /// Breaks things around stateful actors, and judges.
 #[derive(Debug, clap::Parser)]
 struct Args {
-    /// The program `lattice-host`
+    /// The program `lattice-host`, built with the feature `sabotage`
     #[arg(long, value_name = "FILE")]
     host: PathBuf,
     /// Decides every moment; a new one if none is given
     #[arg(long)]
     seed: Option<u64>,
-    /// Rounds for each fault: the first before a move, the others within one. With --sabotage: at most so many
-    #[arg(long, default_value_t = 4)]
+    /// Rounds for each fault and moment; without the fence at most so many in all
+    #[arg(long, default_value_t = 2)]
     rounds: usize,
     /// Only these faults
     #[arg(long, value_enum)]
     fault: Vec<Fault>,
+    /// Only at these moments of a move, such as `before`, `commit`, `anytime`
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    at: Vec<Moment>,
     /// What clients do that have no answer
     #[arg(long, value_enum, default_value = "same")]
     retries: Retries,
     /// How long clients wait before they try again, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 6_000)]
     patience: u64,
-    /// The host was built to do without the fence: fails unless that is noticed
+    /// Takes the fence away that keeps two owners apart: fails unless that is noticed
     #[arg(long)]
-    sabotage: bool,
+    no_fence: bool,
     /// Where the histories of bad rounds go; a new temporary folder if none is given
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -92,7 +96,7 @@ async fn run(args: &Args) -> Result<bool> {
         Some(folder) => folder.clone(),
         None => tempfile::Builder::new().prefix("lattice-faults-").tempdir()?.keep(),
     };
-    let mut field = Field::start(&args.host, args.sabotage)
+    let mut field = Field::start(&args.host, !args.no_fence)
         .await
         .context("cannot start the field")?;
     let (mut table, mut random, begun) = (Table::default(), Random::new(seed), Instant::now());
@@ -103,17 +107,16 @@ async fn run(args: &Args) -> Result<bool> {
             moment,
             seed: random.next(),
             retries: args.retries,
-            quiet: args.sabotage,
+            quiet: args.no_fence,
             patience: Duration::from_millis(args.patience),
         };
         let started = Instant::now();
         let outcome = play(&mut field, plan, &out).await;
         let outcome = outcome.with_context(|| format!("round {number} ({fault} {moment}) cannot be played"))?;
         println!(
-            "{:>6.1} s  round {number}: {fault} {moment}, told `{}`; {} answers, {} unknown, silent for {:.2} s, {} of {} moves lost; \
+            "{:>6.1} s  round {number}: {fault}, {moment}: {} answers, {} unknown, silent for {:.2} s, {} of {} moves lost; \
              took {:.1} s: {}",
             begun.elapsed().as_secs_f64(),
-            outcome.phase,
             outcome.answered,
             outcome.unknown,
             outcome.silence.as_secs_f64(),
@@ -133,7 +136,7 @@ async fn run(args: &Args) -> Result<bool> {
             println!("          kept in {}", folder.display());
         }
         table.add(fault, &outcome);
-        if args.sabotage && !outcome.violations.is_empty() {
+        if args.no_fence && !outcome.violations.is_empty() {
             break;
         }
     }
@@ -143,17 +146,17 @@ async fn run(args: &Args) -> Result<bool> {
         "{bad} rounds with violations, seed {seed}, {:.0} s",
         begun.elapsed().as_secs_f64()
     );
-    if args.sabotage {
+    if args.no_fence {
         println!(
             "without the fence it was {}",
             if bad > 0 { "caught" } else { "NOT caught" }
         );
     }
-    Ok((bad > 0) == args.sabotage)
+    Ok((bad > 0) == args.no_fence)
 }
 
 fn plans(args: &Args) -> Vec<(Fault, Moment)> {
-    if args.sabotage {
+    if args.no_fence {
         // The two that make two writers: the source loses its actors with writes in hand, which come through when all is well again.
         let faults = [Fault::StallSource, Fault::FreezeSource].into_iter().cycle();
         return faults
@@ -161,20 +164,29 @@ fn plans(args: &Args) -> Vec<(Fault, Moment)> {
             .take(args.rounds)
             .collect();
     }
-    let faults = if args.fault.is_empty() {
-        Fault::ALL.to_vec()
-    } else {
-        args.fault.clone()
+    let all = |chosen: &[Fault]| {
+        if chosen.is_empty() {
+            Fault::ALL.to_vec()
+        } else {
+            chosen.to_vec()
+        }
     };
-    let moments = (0..args.rounds).map(|round| match round {
-        0 => Moment::BeforeAMove,
-        _ => Moment::WithinAMove { slow: round % 3 != 1 },
-    });
-    let moments: Vec<Moment> = moments.collect();
-    faults
-        .into_iter()
-        .flat_map(|fault| moments.iter().map(move |moment| (fault, *moment)))
-        .collect()
+    let mut moments: Vec<Moment> = Moment::all().collect();
+    moments.retain(|moment| args.at.is_empty() || args.at.contains(moment));
+    let mut plans = Vec::new();
+    for fault in all(&args.fault) {
+        for moment in &moments {
+            plans.extend(std::iter::repeat_n((fault, *moment), args.rounds));
+        }
+    }
+    plans
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    Moment::all().find(|moment| moment.to_string() == text).ok_or_else(|| {
+        let all: Vec<String> = Moment::all().map(|moment| moment.to_string()).collect();
+        format!("expected one of {}", all.join(", "))
+    })
 }
 
 fn now_nanos() -> u64 {

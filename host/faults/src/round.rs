@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use lattice_control::{KeyedMove, MemberSummary};
 use lattice_core::KeyedActor;
-use lattice_node::testing::TestLattice;
-use parking_lot::Mutex;
+use lattice_stateful::Phase;
 use tokio::task::JoinSet;
 
 use crate::books::Books;
@@ -28,41 +27,18 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const MOVE_WITHIN: Duration = Duration::from_secs(40);
 /// Money on its way has to arrive within this after all is well.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(40);
-/// The fault comes this long after a move was begun, at most: on a quick line it is over by then.
-const QUICK: Duration = Duration::from_millis(30);
-/// The same when the lines are slow. A move then takes so long that the host tells its phases, of which it tells one each 100 ms.
-const SLOW: Duration = Duration::from_millis(900);
-/// What makes lines slow, one way.
-const DELAY: Duration = Duration::from_millis(50);
+/// The fault comes this long after moves were begun, at most: they take about as long.
+const ANYTIME: Duration = Duration::from_millis(30);
 
 /// When the fault comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Moment {
     /// Then a move is tried.
     BeforeAMove,
-    /// Some time into it.
-    WithinAMove {
-        /// Whether the lines of source and target are slow meanwhile.
-        slow: bool,
-    },
-}
-
-/// Which phase of a move the host had told of when the fault came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    /// No move had begun.
-    Before,
-    /// It had begun; the host had told nothing yet.
-    Begun,
-    Prepare,
-    Seal,
-    Snapshot,
-    Stage,
-    Commit,
-    Switch,
-    Clean,
-    /// It was over.
-    Over,
+    /// As a phase of it begins.
+    At(Phase),
+    /// At some time while moves run.
+    Anytime,
 }
 
 /// What is played.
@@ -82,7 +58,8 @@ pub(crate) struct Plan {
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub(crate) phase: Phase,
+    /// When the fault came.
+    pub(crate) moment: Moment,
     pub(crate) violations: Vec<String>,
     pub(crate) silence: Duration,
     pub(crate) moves: usize,
@@ -121,30 +98,25 @@ pub(crate) async fn play(field: &mut Field, plan: Plan, out: &Path) -> Result<Ou
             moving.push(actor);
         }
     }
-    let told = Arc::new(Mutex::new(Phase::Begun));
     let from = field.summary(field.workers[source].id()).await?;
-    let phase = match plan.moment {
-        Moment::BeforeAMove => {
-            plan.fault.strike(field, roles);
-            Phase::Before
+    match plan.moment {
+        Moment::BeforeAMove => plan.fault.strike(field, roles),
+        Moment::At(phase) => field.holds.arm(phase)?,
+        Moment::Anytime => {}
+    }
+    let moves = Moves::begin(field, &moving, &from, roles.target);
+    let moment = match plan.moment {
+        Moment::At(_) if !field.holds.reached().await => Moment::Anytime,
+        Moment::Anytime => {
+            tokio::time::sleep(random.moment(ANYTIME)).await;
+            plan.moment
         }
-        Moment::WithinAMove { slow } => {
-            if slow {
-                field.workers.iter().for_each(|host| host.slow(DELAY));
-            }
-            Phase::Begun
-        }
+        moment => moment,
     };
-    let moves = Moves::begin(field, &moving, &from, roles.target, &told);
-    let phase = match plan.moment {
-        Moment::BeforeAMove => phase,
-        Moment::WithinAMove { slow } => {
-            tokio::time::sleep(random.moment(if slow { SLOW } else { QUICK })).await;
-            let phase = *told.lock();
-            plan.fault.strike(field, roles);
-            phase
-        }
-    };
+    if moment != Moment::BeforeAMove {
+        plan.fault.strike(field, roles);
+    }
+    field.holds.release();
     tokio::time::sleep(plan.fault.lasts()).await;
     let quiet = plan.quiet || random.below(2) == 1;
     let mut load = Some(load);
@@ -180,7 +152,7 @@ pub(crate) async fn play(field: &mut Field, plan: Plan, out: &Path) -> Result<Ou
     };
     let (answered, unknown) = books.counts();
     Ok(Outcome {
-        phase,
+        moment,
         violations,
         silence: books.longest_silence(),
         moves,
@@ -222,24 +194,21 @@ async fn last_reads(field: &Field, desk: &Desk, keys: &Keys, seed: u64) -> Resul
 struct Moves(JoinSet<Result<(), String>>);
 
 impl Moves {
-    /// Moves actors from one host to another, all at once. What the host tells of the first is written down.
-    fn begin(
-        field: &Field,
-        actors: &[KeyedActor],
-        from: &MemberSummary,
-        target: usize,
-        told: &Arc<Mutex<Phase>>,
-    ) -> Self {
+    /// Moves actors from one host to another, all at once.
+    fn begin(field: &Field, actors: &[KeyedActor], from: &MemberSummary, target: usize) -> Self {
         let mut moves = JoinSet::new();
-        for (number, actor) in actors.iter().enumerate() {
+        for actor in actors {
             let order = KeyedMove {
                 name: actor.name.clone(),
                 key: Some(actor.key.clone()),
                 to: field.workers[target].id().clone(),
                 pause_max_ms: u64::try_from(PAUSE_MAX.as_millis()).unwrap_or(u64::MAX),
             };
-            let told = (number == 0).then(|| told.clone());
-            moves.spawn(one_move(&field.lattice, from.clone(), order, told));
+            let (client, from) = (field.lattice.client().clone(), from.clone());
+            moves.spawn(async move {
+                let moved = client.send(&from, &order, MOVE_WITHIN, |_| ()).await;
+                moved.map(drop).map_err(|error| error.to_string())
+            });
         }
         Self(moves)
     }
@@ -259,71 +228,20 @@ impl Moves {
     }
 }
 
-fn one_move(
-    lattice: &TestLattice,
-    from: MemberSummary,
-    order: KeyedMove,
-    told: Option<Arc<Mutex<Phase>>>,
-) -> impl Future<Output = Result<(), String>> + use<> {
-    let client = lattice.client().clone();
-    async move {
-        let tell = |progress: lattice_control::Progress| {
-            if let (Some(told), Some(phase)) = (&told, Phase::of(&progress.message)) {
-                *told.lock() = phase;
-            }
-        };
-        let moved = client.send(&from, &order, MOVE_WITHIN, tell).await;
-        if let Some(told) = &told {
-            *told.lock() = Phase::Over;
-        }
-        moved.map(|_| ()).map_err(|error| error.to_string())
-    }
-}
-
-impl Phase {
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Before,
-        Self::Begun,
-        Self::Prepare,
-        Self::Seal,
-        Self::Snapshot,
-        Self::Stage,
-        Self::Commit,
-        Self::Switch,
-        Self::Clean,
-        Self::Over,
-    ];
-
-    /// Reads what a host tells of a move: ``moving `cart/alice`: seal``.
-    fn of(message: &str) -> Option<Self> {
-        let word = message.rsplit(' ').next()?;
-        Self::ALL[2..9].iter().copied().find(|phase| phase.to_string() == word)
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Before => "before",
-            Self::Begun => "begun",
-            Self::Prepare => "prepare",
-            Self::Seal => "seal",
-            Self::Snapshot => "snapshot",
-            Self::Stage => "stage",
-            Self::Commit => "commit",
-            Self::Switch => "switch",
-            Self::Clean => "clean",
-            Self::Over => "over",
-        })
+impl Moment {
+    /// All of them, in order.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let within = Phase::ALL.map(Self::At);
+        [Self::BeforeAMove].into_iter().chain(within).chain([Self::Anytime])
     }
 }
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BeforeAMove => "before a move",
-            Self::WithinAMove { slow: false } => "within a move",
-            Self::WithinAMove { slow: true } => "within a slow move",
+        f.pad(match self {
+            Self::BeforeAMove => "before",
+            Self::At(phase) => phase.name(),
+            Self::Anytime => "anytime",
         })
     }
 }

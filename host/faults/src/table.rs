@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::round::{Outcome, Phase};
+use crate::round::{Moment, Outcome};
 
-/// Faults down, phases across.
+/// Faults down, moments across.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<(Fault, Row)>,
@@ -14,7 +14,7 @@ pub(crate) struct Table {
 
 #[derive(Debug, Default)]
 struct Row {
-    cells: BTreeMap<Phase, Cell>,
+    cells: BTreeMap<Moment, Cell>,
     silence: Duration,
     moves: usize,
     lost_moves: usize,
@@ -37,7 +37,7 @@ impl Table {
             self.rows.len() - 1
         });
         let row = &mut self.rows[place].1;
-        let cell = row.cells.entry(outcome.phase).or_default();
+        let cell = row.cells.entry(outcome.moment).or_default();
         cell.rounds += 1;
         cell.bad += usize::from(!outcome.violations.is_empty());
         row.silence = row.silence.max(outcome.silence);
@@ -49,15 +49,15 @@ impl Table {
 
     /// Prints it: in each cell the rounds, and how many of them broke a promise.
     pub(crate) fn print(&self) {
-        print!("\n{:<20}", "fault \\ phase told");
-        for phase in Phase::ALL {
-            print!("{phase:>9}");
+        print!("\n{:<20}", "fault \\ phase of a move");
+        for moment in Moment::all() {
+            print!("{moment:>9}");
         }
         println!("{:>10}{:>12}{:>10}{:>9}", "silent", "lost moves", "answered", "unknown");
         for (fault, row) in &self.rows {
             print!("{fault:<20}");
-            for phase in Phase::ALL {
-                let cell = row.cells.get(&phase);
+            for moment in Moment::all() {
+                let cell = row.cells.get(&moment);
                 print!(
                     "{:>9}",
                     cell.map_or_else(|| "-".to_owned(), |cell| format!("{}/{}", cell.rounds, cell.bad))

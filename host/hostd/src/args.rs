@@ -152,6 +152,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "LATTICE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
 
+    /// Serves metrics for Prometheus (`/metrics`) and probes (`/livez`, `/readyz`) over HTTP on this address [default: not at all].
+    #[arg(long, env = "LATTICE_METRICS_ADDRESS", value_name = "IP:PORT")]
+    pub(crate) metrics_address: Option<String>,
+
     /// Writes a JSON line (`{"host": …, "pid": …}`) to this file as soon as this host serves, and removes it at the end.
     #[arg(long, env = "LATTICE_READY_FILE", value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -188,6 +192,7 @@ impl Settings {
             controller_seed: self.controller_seed.or(file.controller_seed),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
+            metrics_address: self.metrics_address.or(file.metrics_address),
             ready_file: self.ready_file.or(file.ready_file),
         }
     }

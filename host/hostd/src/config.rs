@@ -1,6 +1,7 @@
 //! From what the user typed to what the host takes. Tells every mistake at once.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -47,6 +48,7 @@ pub(crate) struct HostConfig {
     pub(crate) controller_seed: Option<PathBuf>,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
+    pub(crate) metrics_address: Option<SocketAddr>,
     pub(crate) ready_file: Option<PathBuf>,
 }
 
@@ -120,6 +122,10 @@ impl HostConfig {
             .stateful_memory
             .as_deref()
             .and_then(|text| check.bytes("stateful-memory", text));
+        let metrics_address = settings
+            .metrics_address
+            .as_deref()
+            .and_then(|text| check.parse::<SocketAddr>("metrics-address", text));
         let grace = check.duration("grace", settings.grace.as_deref(), DEFAULT_GRACE);
         let log_format = settings
             .log_format
@@ -155,6 +161,7 @@ impl HostConfig {
                 grace,
                 log_format,
                 log: settings.log.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+                metrics_address,
                 ready_file: settings.ready_file,
             }),
             _ => Err(Mistakes(check.0)),
@@ -208,6 +215,7 @@ impl HostConfig {
             "controller-seed": self.controller_seed,
             "log-format": self.log_format.to_string(),
             "log": self.log,
+            "metrics-address": self.metrics_address,
             "ready-file": self.ready_file,
         })
     }
@@ -380,7 +388,7 @@ mod tests {
         let settings = settings(
             "lattice = 'No Good'\noperators = ['OABC']\nlabels = ['zone']\nheartbeat = '5'\ngrace = '0s'\nlog-format = 'xml'\n\
              engine-profile = 'turbo'\ntls-cert = 'c.pem'\nnats-creds = 'a'\nnats-nkey = 'b'\nnats-context = 'prod'\nname = ''\n\
-             lost-after = '3s'",
+             lost-after = '3s'\nmetrics-address = 'localhost'",
         );
         let mistakes = HostConfig::resolve(settings, &machine(), |_| None).expect_err("many mistakes");
         for key in [
@@ -390,6 +398,7 @@ mod tests {
             "heartbeat",
             "grace",
             "log-format",
+            "metrics-address",
             "engine-profile",
             "tls-cert",
             "nats-nkey",

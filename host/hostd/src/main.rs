@@ -7,6 +7,7 @@ mod ready;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,11 +16,15 @@ use etcetera::BaseStrategy as _;
 use lattice_bus::{Bus, BusConfig, NatsContexts};
 use lattice_control::CommandSigner;
 use lattice_core::MemberId;
+use lattice_core::presence::MemberState;
 use lattice_core::token::nats::Permissions;
 use lattice_engine::EngineConfig;
 use lattice_mesh::JoinError;
 use lattice_node::{ControllerSettings, Node, NodeConfig, StartError};
-use lattice_process::{Signals, read_settings, start_log};
+use lattice_process::{
+    Readiness, Signals, StatusServer, Teller, end_telemetry, read_settings, start_log, start_telemetry,
+};
+use lattice_telemetry::{Instruments, Recent, Tracer};
 use nkeys::KeyPair;
 use tracing::{error, info, warn};
 
@@ -61,10 +66,7 @@ fn main() -> ExitCode {
         return ExitCode::from(Exit::BadConfig as u8);
     }
     #[cfg(feature = "sabotage")]
-    if std::env::var_os("LATTICE_SABOTAGE").is_some() {
-        warn!("this host does without the fence of stateful actors: it loses what they are told");
-        lattice_stateful::sabotage::remove_the_fence();
-    }
+    sabotage();
     let exit = tokio::runtime::Runtime::new()
         .context("cannot start the runtime")
         .and_then(|runtime| {
@@ -106,6 +108,18 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
     let key = identity::load_or_create(&config.data_dir)?;
     let member: MemberId = key.public_key().parse()?;
     let mut signals = Signals::listen()?;
+    let telemetry = start_telemetry(Teller {
+        program: "lattice-host",
+        lattice: &config.lattice,
+        member: &member,
+        name: &config.name,
+    })?;
+    // From here on, so that a host that waits for its token or for NATS is seen to live.
+    let readiness = Readiness::default();
+    let _status = match config.metrics_address {
+        Some(address) => Some(StatusServer::start(address, telemetry.scrape(), readiness.clone()).await?),
+        None => None,
+    };
     let token = match identity::read_token(&config.token_file)? {
         Some(token) => token,
         None => {
@@ -130,7 +144,10 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
             return Ok(Exit::Drained);
         }
     };
-    let node = match Node::start(node_config(config, key, token)?, bus.clone()).await {
+    let mut node_config = node_config(config, key, token)?;
+    (node_config.tracer, node_config.recent) = (telemetry.tracer(), telemetry.recent());
+    node_config.instruments = telemetry.instruments(config.metrics_address.is_some());
+    let node = match Node::start(node_config, bus.clone()).await {
         Ok(node) => node,
         Err(StartError::Join(refused @ (JoinError::Token(_) | JoinError::Bundle(_) | JoinError::OtherKey { .. }))) => {
             // Another token helps against the one, other operators or another lattice against the other.
@@ -143,6 +160,7 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
+    say_when_ready(&readiness, &node, &bus);
     let ready = config.ready_file.as_deref().map(|path| {
         ReadyFile::write(path, node.id().as_str(), &node.incarnation().to_string())
             .with_context(|| format!("cannot write the ready file {}", path.display()))
@@ -163,11 +181,30 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
         }
     };
     bus.drain(Duration::from_secs(5)).await;
+    end_telemetry(telemetry).await;
     Ok(if stopped.cut_off == 0 {
         Exit::Drained
     } else {
         Exit::CutOff
     })
+}
+
+/// Has `/readyz` say whether this host takes work now.
+fn say_when_ready(readiness: &Readiness, node: &Node, bus: &Bus) {
+    // The server ends after the host.
+    let (member, bus) = (Arc::downgrade(node.member()), bus.clone());
+    readiness.ask(move || {
+        let member = member.upgrade().ok_or("stopped")?;
+        if !bus.is_connected() {
+            return Err("not connected to NATS");
+        }
+        let me = member.directory().get(member.id());
+        match me.map(|me| me.presence.state) {
+            Some(MemberState::Ready) => Ok(()),
+            Some(MemberState::Draining) => Err("draining"),
+            _ => Err("starting"),
+        }
+    });
 }
 
 async fn connect(config: &HostConfig, member: &MemberId) -> anyhow::Result<Bus> {
@@ -233,6 +270,9 @@ fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Resu
             .stateful_memory
             .unwrap_or_else(NodeConfig::default_stateful_memory),
         secrets: config.secrets.clone(),
+        tracer: Tracer::off(),
+        instruments: Instruments::off(),
+        recent: Recent::default(),
         controller: config
             .controller_seed
             .as_deref()
@@ -280,4 +320,17 @@ fn tell_how_to_enrol(config: &HostConfig, member: &MemberId) {
 
 fn sysinfo_name() -> String {
     sysinfo::System::host_name().unwrap_or_else(|_| "host".to_owned())
+}
+
+/// Does what the fault matrix asks.
+#[cfg(feature = "sabotage")]
+fn sabotage() {
+    if let Some(folder) = std::env::var_os("LATTICE_SABOTAGE_HOLDS") {
+        warn!("this host holds moves when it is told to");
+        lattice_stateful::sabotage::hold_moves(folder.into());
+    }
+    if std::env::var_os("LATTICE_SABOTAGE_FENCE").is_some() {
+        warn!("this host does without the fence of stateful actors: it loses what they are told");
+        lattice_stateful::sabotage::remove_the_fence();
+    }
 }

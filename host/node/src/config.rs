@@ -6,6 +6,7 @@ use std::time::Duration;
 use lattice_controller::ControllerSettings;
 use lattice_core::{Labels, LatticeId, OperatorId};
 use lattice_engine::{EngineConfig, Machine};
+use lattice_telemetry::{Instruments, Recent, Tracer};
 use nkeys::KeyPair;
 
 /// A host's settings, all of them checked by whoever read them.
@@ -40,6 +41,12 @@ pub struct NodeConfig {
     pub stateful_memory_max: u64,
     /// The folder with the secrets of actors, one file each.
     pub secrets: PathBuf,
+    /// Where its spans go.
+    pub tracer: Tracer,
+    /// What counts and times what it does.
+    pub instruments: Instruments,
+    /// Its spans of the last while, for whoever asks.
+    pub recent: Recent,
     /// How this host's controller leads, if it may.
     pub controller: Option<ControllerSettings>,
 }

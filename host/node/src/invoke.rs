@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use lattice_capability::{CallContext, TraceContext};
+use lattice_capability::{CallContext, SpanRef};
 use lattice_core::presence::MemberState;
 use lattice_core::{
     ActiveLink, ActorName, Fault, FaultKind, FunctionName, InvocationId, MemberId, Party, VersionedInterface,
@@ -19,6 +19,7 @@ use crate::actors::Entry;
 use crate::meter::check_payload;
 use crate::route::{Load, Route, choose};
 use crate::shared::Shared;
+use crate::spans::Served;
 
 /// The longest reply of a typed call that is read from another host.
 const REPLY_BYTES_MAX: usize = 256 << 20;
@@ -37,7 +38,7 @@ pub(crate) struct Call<'a> {
     pub(crate) interface: &'a VersionedInterface,
     pub(crate) function: &'a str,
     pub(crate) deadline: Instant,
-    pub(crate) trace: Option<&'a TraceContext>,
+    pub(crate) trace: Option<&'a SpanRef>,
     pub(crate) invocation: InvocationId,
 }
 
@@ -69,7 +70,11 @@ impl Shared {
                 if call.link.limits.payload_bytes_max.is_some() {
                     check_payload(call.link, encode(&args)?.len())?;
                 }
-                entry.call(call.interface, call.function, args, &call.context()).await
+                let served = Served::begin(self, name, call);
+                let outcome = entry
+                    .call(call.interface, call.function, args, &served.context(call))
+                    .await;
+                served.end(outcome)
             }
             Way::Elsewhere => {
                 let (body, signature) = (encode(&args)?, args.signature().clone());
@@ -110,7 +115,7 @@ impl Shared {
             interface: call.interface.clone(),
             function,
             deadline: call.deadline,
-            trace: call.trace.and_then(to_mesh),
+            trace: call.trace.cloned(),
             head,
             body,
         })
@@ -165,16 +170,6 @@ pub(crate) fn decode_results(signature: &Signature, function: &str, bytes: &[u8]
 pub(crate) fn encode(args: &Args<'_>) -> Result<Bytes, Fault> {
     args.encode()
         .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))
-}
-
-/// The same trace in the mesh's type.
-pub(crate) fn to_mesh(trace: &TraceContext) -> Option<lattice_mesh::TraceContext> {
-    lattice_mesh::TraceContext::new(trace.traceparent(), trace.tracestate())
-}
-
-/// The same trace in the capabilities' type.
-pub(crate) fn from_mesh(trace: &lattice_mesh::TraceContext) -> Option<TraceContext> {
-    TraceContext::parse(trace.traceparent(), trace.tracestate())
 }
 
 /// How many calls to each actor this host has given to others, and not had an answer to.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use lattice_capability::messaging::wire::{MessagingReply, MessagingRequest};
-use lattice_capability::{BrokerMessage, HttpBody, TraceContext};
+use lattice_capability::{BrokerMessage, HttpBody, SpanRef};
 use lattice_core::{
     ActiveLink, ActorKey, ActorName, Fault, FaultKind, InterfaceId, LinkId, Party, ProviderName, VersionedInterface,
 };
@@ -19,6 +19,7 @@ use crate::invoke::{Call, Way};
 use crate::limited::limit_request;
 use crate::meter::check_payload;
 use crate::shared::Shared;
+use crate::spans::Served;
 
 /// The longest reply to a message: done, or an error in words.
 const REPLY_BYTES_MAX: usize = 1 << 20;
@@ -82,7 +83,7 @@ impl ActorInvoker for NodeInvoker {
         key: Option<ActorKey>,
         request: http::Request<HttpBody>,
         deadline: Instant,
-        trace: Option<TraceContext>,
+        trace: Option<SpanRef>,
     ) -> Result<http::Response<HttpBody>, Fault> {
         let shared = self.shared()?;
         let (link, name) = self.link(&shared, link, HTTP_HANDLER_FUNCTION)?;
@@ -106,7 +107,14 @@ impl ActorInvoker for NodeInvoker {
             return wire::decode_response(Reply { body, ..reply });
         }
         match shared.way_to(&name) {
-            Way::Here(entry) => entry.http(bounded(request, &link)?, call.context()).await,
+            Way::Here(entry) => {
+                let served = Served::begin(&shared, &name, &call);
+                let outcome = match bounded(request, &link) {
+                    Ok(request) => entry.http(request, served.context(&call)).await,
+                    Err(fault) => Err(fault),
+                };
+                served.end(outcome)
+            }
             Way::Elsewhere => {
                 let (head, body) = wire::encode_request(request)?;
                 let reply = shared.call_elsewhere(&name, &call, head, body).await?;
@@ -121,7 +129,7 @@ impl ActorInvoker for NodeInvoker {
         key: Option<ActorKey>,
         message: BrokerMessage,
         deadline: Instant,
-        trace: Option<TraceContext>,
+        trace: Option<SpanRef>,
     ) -> Result<Result<(), String>, Fault> {
         let shared = self.shared()?;
         let (link, name) = self.link(&shared, link, MESSAGE_HANDLER_FUNCTION)?;
@@ -144,7 +152,11 @@ impl ActorInvoker for NodeInvoker {
             return handled(reply).await;
         }
         match shared.way_to(&name) {
-            Way::Here(entry) => entry.message(message, &call.context()).await,
+            Way::Here(entry) => {
+                let served = Served::begin(&shared, &name, &call);
+                let outcome = entry.message(message, &served.context(&call)).await;
+                served.end(outcome)
+            }
             Way::Elsewhere => {
                 let body = rmp_serde::to_vec_named(&MessagingRequest::Handle(message))
                     .map_err(|error| Fault::internal(error.to_string()))?;

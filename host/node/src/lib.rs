@@ -32,6 +32,8 @@ mod receiver;
 mod restore;
 mod route;
 mod secrets;
+mod spans;
+mod traced;
 
 // Actors with state.
 mod stateful;
@@ -39,6 +41,9 @@ mod stateful;
 // Commands and what is told.
 mod control;
 pub mod events;
+mod failures;
+mod gauges;
+mod logs;
 
 // Helpers.
 mod backoff;

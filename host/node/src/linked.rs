@@ -7,7 +7,7 @@ use bytes::Bytes;
 use lattice_capability::{KeyValue, Messaging, OutgoingHttp};
 use lattice_core::stateful::Refusal;
 use lattice_core::{ActiveLink, Fault, FaultKind, InterfaceId, KeyedActor, LinkLabel, Party, ProviderName};
-use lattice_engine::{Granted, Linked, LogLevel, Need, Origin, OutgoingCall, PeerCall, Values};
+use lattice_engine::{Granted, Linked, LogLevel, LogLine, Need, Origin, OutgoingCall, PeerCall, Values};
 use provider_sdk::Provider;
 use provider_sdk::remote::{RemoteKeyValue, RemoteMessaging, RemoteOutgoingHttp};
 use tracing::{debug, error, info, trace, warn};
@@ -17,6 +17,7 @@ use crate::invoke::Call;
 use crate::limited::Limited;
 use crate::shared::Shared;
 use crate::stateful::{PEER_FUNCTION, PeerMessage, ask_peer, peer_interface, peer_link, target_of};
+use crate::traced::Traced;
 
 /// The links of one actor on this host.
 pub(crate) struct ActorLinks {
@@ -100,10 +101,14 @@ impl Linked for ActorLinks {
     fn keyvalue(&self, need: Need<'_>) -> Result<Granted<dyn KeyValue>, Fault> {
         let (link, place) = self.capability(need, |provider, link| provider.keyvalue(&link.id))?;
         let capability = match place {
-            Place::Here(store) => match Limited::around(&store, &link) {
-                None => store,
-                Some(limited) => Arc::new(limited),
-            },
+            Place::Here(store) => {
+                let limited = Limited::around(&store, &link).map(|limited| Arc::new(limited) as Arc<dyn KeyValue>);
+                let store = limited.unwrap_or(store);
+                match self.shared.tracer.is_on() {
+                    true => Arc::new(Traced::around(store, &self.shared.tracer, need.interface, &link)),
+                    false => store,
+                }
+            }
             Place::Elsewhere => Arc::new(RemoteKeyValue::new(Arc::clone(&self.shared.member), Arc::clone(&link))),
         };
         Ok(Granted {
@@ -115,10 +120,14 @@ impl Linked for ActorLinks {
     fn messaging(&self, need: Need<'_>) -> Result<Granted<dyn Messaging>, Fault> {
         let (link, place) = self.capability(need, |provider, link| provider.messaging(&link.id))?;
         let capability = match place {
-            Place::Here(broker) => match Limited::around(&broker, &link) {
-                None => broker,
-                Some(limited) => Arc::new(limited),
-            },
+            Place::Here(broker) => {
+                let limited = Limited::around(&broker, &link).map(|limited| Arc::new(limited) as Arc<dyn Messaging>);
+                let broker = limited.unwrap_or(broker);
+                match self.shared.tracer.is_on() {
+                    true => Arc::new(Traced::around(broker, &self.shared.tracer, need.interface, &link)),
+                    false => broker,
+                }
+            }
             Place::Elsewhere => Arc::new(RemoteMessaging::new(Arc::clone(&self.shared.member), Arc::clone(&link))),
         };
         Ok(Granted {
@@ -130,10 +139,14 @@ impl Linked for ActorLinks {
     fn outgoing_http(&self, need: Need<'_>) -> Result<Granted<dyn OutgoingHttp>, Fault> {
         let (link, place) = self.capability(need, |provider, link| provider.outgoing_http(&link.id))?;
         let capability = match place {
-            Place::Here(outlet) => match Limited::around(&outlet, &link) {
-                None => outlet,
-                Some(limited) => Arc::new(limited),
-            },
+            Place::Here(outlet) => {
+                let limited = Limited::around(&outlet, &link).map(|limited| Arc::new(limited) as Arc<dyn OutgoingHttp>);
+                let outlet = limited.unwrap_or(outlet);
+                match self.shared.tracer.is_on() {
+                    true => Arc::new(Traced::around(outlet, &self.shared.tracer, need.interface, &link)),
+                    false => outlet,
+                }
+            }
             Place::Elsewhere => Arc::new(RemoteOutgoingHttp::new(
                 Arc::clone(&self.shared.member),
                 Arc::clone(&link),
@@ -204,9 +217,13 @@ impl Linked for ActorLinks {
         ask_peer(&self.shared, message, &way, target, chain).await
     }
 
-    fn log(&self, level: LogLevel, context: &str, message: &str) {
+    fn log(&self, line: LogLine<'_>) {
+        if let Party::Actor(actor) = &self.source.party {
+            self.shared.logs.write(actor, &line);
+        }
+        let (context, message) = (line.about(), line.message);
         let actor = self.source.party.name();
-        match level {
+        match line.level {
             LogLevel::Trace => trace!(target: "lattice::actor", actor, context, "{message}"),
             LogLevel::Debug => debug!(target: "lattice::actor", actor, context, "{message}"),
             LogLevel::Info => info!(target: "lattice::actor", actor, context, "{message}"),

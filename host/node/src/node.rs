@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 use crate::artifacts::Artifacts;
 use crate::config::NodeConfig;
 use crate::control::NodeHandler;
-use crate::events::{Events, names};
+use crate::events::names;
 use crate::orders::Orders;
 use crate::receiver::NodeReceiver;
 use crate::restore::restore;
@@ -92,11 +92,13 @@ impl Node {
         member_config.labels = config.labels.clone();
         member_config.heartbeat = config.heartbeat;
         member_config.lost_after = config.lost_after;
+        member_config.tracer = config.tracer.clone();
+        member_config.instruments = config.instruments.clone();
         let member = Member::join(member_config, bus.clone()).await?;
 
         let orders = Arc::new(Orders::load(&config.data_dir));
         let tasks = Tasks::default();
-        let events = Events::start(bus.clone(), config.lattice.clone(), member.id().clone(), &tasks);
+        let events = member.events().clone();
         let shared = Shared::new(Parts {
             member: Arc::clone(&member),
             bus: bus.clone(),
@@ -104,6 +106,9 @@ impl Node {
             artifacts,
             events,
             tasks,
+            tracer: config.tracer,
+            instruments: config.instruments,
+            recent: config.recent,
             grace: config.grace,
             data_dir: config.data_dir,
             own_labels: config.labels,

@@ -12,7 +12,6 @@ use lattice_mesh::{IncomingAsk, IncomingCall, Receiver, Reply};
 use provider_sdk::remote;
 
 use crate::actors::Entry;
-use crate::invoke::from_mesh;
 use crate::shared::Shared;
 
 /// Runs the calls of other members on this node.
@@ -94,7 +93,7 @@ async fn serve(entry: Entry, call: IncomingCall) -> Result<Reply, Fault> {
         source: call.source.clone(),
         link: call.link.id.clone(),
         invocation: call.id,
-        trace: call.trace.as_ref().and_then(from_mesh),
+        trace: call.trace.clone(),
     };
     match purpose(call.interface.id.as_str()) {
         Purpose::Http => {

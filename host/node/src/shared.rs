@@ -10,14 +10,18 @@ use lattice_core::presence::{MemberState, Scheduling};
 use lattice_core::{Labels, Presence};
 use lattice_engine::Engine;
 use lattice_mesh::Member;
+use lattice_telemetry::{Instruments, Recent, Tracer};
 use tokio::sync::{OnceCell, watch};
 use tracing::{info, warn};
 
 use crate::actors::Actors;
 use crate::artifacts::Artifacts;
 use crate::events::{Events, names};
+use crate::failures::Failures;
+use crate::gauges;
 use crate::ids::InvocationIds;
 use crate::invoke::Spills;
+use crate::logs::Logs;
 use crate::machine::Machine;
 use crate::meter::Meters;
 use crate::orders::Orders;
@@ -45,7 +49,12 @@ pub(crate) struct Shared {
     pub(crate) invocations: InvocationIds,
     pub(crate) machine: Machine,
     pub(crate) events: Events,
+    pub(crate) failures: Arc<Failures>,
+    pub(crate) logs: Arc<Logs>,
     pub(crate) tasks: Tasks,
+    pub(crate) tracer: Tracer,
+    pub(crate) instruments: Instruments,
+    pub(crate) recent: Recent,
     /// How long a replaced actor may take to finish what it has.
     pub(crate) grace: Duration,
     pub(crate) data_dir: std::path::PathBuf,
@@ -62,6 +71,8 @@ pub(crate) struct Shared {
     /// Whether this host is on its way out and wants what it runs to go on elsewhere.
     evacuating: AtomicBool,
     draining: AtomicBool,
+    /// Who ordered this host to stop, if that was a command.
+    pub(crate) stopped_by: OnceLock<String>,
     /// How many calls a drain cut off, once it is over.
     drained: OnceCell<usize>,
     /// Turns true when a command has ended this host.
@@ -76,6 +87,9 @@ pub(crate) struct Parts {
     pub(crate) artifacts: Artifacts,
     pub(crate) events: Events,
     pub(crate) tasks: Tasks,
+    pub(crate) tracer: Tracer,
+    pub(crate) instruments: Instruments,
+    pub(crate) recent: Recent,
     pub(crate) grace: Duration,
     pub(crate) data_dir: std::path::PathBuf,
     pub(crate) own_labels: Labels,
@@ -87,6 +101,10 @@ pub(crate) struct Parts {
 
 impl Shared {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let failures = Arc::new(Failures::new(parts.events.clone()));
+        failures.keep_telling(&parts.tasks);
+        let (lattice, me) = (parts.member.lattice().clone(), parts.member.id().clone());
+        let logs = Logs::start(parts.bus.clone(), lattice, me, &parts.tasks);
         let shared = Arc::new(Self {
             member: parts.member,
             bus: parts.bus,
@@ -99,7 +117,12 @@ impl Shared {
             invocations: InvocationIds::new(),
             machine: Machine::new(),
             events: parts.events,
+            failures,
+            logs,
             tasks: parts.tasks,
+            tracer: parts.tracer,
+            instruments: parts.instruments,
+            recent: parts.recent,
             grace: parts.grace,
             data_dir: parts.data_dir,
             own_labels: parts.own_labels,
@@ -111,6 +134,7 @@ impl Shared {
             controller: OnceLock::new(),
             evacuating: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            stopped_by: OnceLock::new(),
             drained: OnceCell::new(),
             ended: watch::Sender::new(false),
         });
@@ -121,6 +145,7 @@ impl Shared {
                 shared.fill_in(presence);
             }
         });
+        gauges::show(&shared);
         shared
     }
 
@@ -160,7 +185,8 @@ impl Shared {
         }
         self.draining.store(true, Ordering::Release);
         info!(grace = ?grace, in_flight = self.actors.in_flight(), "draining");
-        self.events.tell(names::HOST_DRAINING, None, serde_json::Value::Null);
+        let draining = self.events.event(names::HOST_DRAINING);
+        self.events.send(draining.by(self.stopped_by.get().cloned()));
         for provider in self.providers.all() {
             provider.set_leaving();
         }

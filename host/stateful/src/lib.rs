@@ -40,7 +40,7 @@ mod random;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;
 
-pub use moves::{MoveError, MoveOrder, Moved, Phase, Progress};
+pub use moves::{MOVED, MoveError, MoveOrder, Moved, Phase, Progress};
 pub use ports::{
     Answer, Call, Details, Due, Instance, Kind, Neighbours, Question, SharedKind, Turn, WakeError, Waking,
 };

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lattice_capability::TraceContext;
+use lattice_capability::SpanRef;
 use lattice_core::stateful::{Cause, Cells, Effects, Image, Lane, PeerSend, Refusal, Saved, StopReason};
 use lattice_core::{
     CallAddress, Digest, Fault, InvocationId, KeyedActor, Limits, MemberId, Stateful, VersionedInterface,
@@ -117,7 +117,7 @@ pub struct Call {
     /// When the answer stops being of use.
     pub deadline: Instant,
     /// The trace to continue.
-    pub trace: Option<TraceContext>,
+    pub trace: Option<SpanRef>,
     /// Whatever the two ends agree on besides the body.
     pub head: Bytes,
     /// The bulk.
@@ -134,7 +134,7 @@ pub struct Turn {
     /// For traces and logs.
     pub invocation: InvocationId,
     /// The trace to continue.
-    pub trace: Option<TraceContext>,
+    pub trace: Option<SpanRef>,
     /// The stateful actor that sent the message, if one did.
     pub sender: Option<KeyedActor>,
     /// The actors that wait for the answer, this one the last.
@@ -186,7 +186,14 @@ pub trait Neighbours: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why there is no answer. [`Fault::is_safe_to_retry`] says whether it was surely not heard.
-    async fn ask(&self, host: &MemberId, question: Question, body: Bytes, deadline: Instant) -> Result<Bytes, Fault>;
+    async fn ask(
+        &self,
+        host: &MemberId,
+        question: Question,
+        body: Bytes,
+        deadline: Instant,
+        trace: Option<SpanRef>,
+    ) -> Result<Bytes, Fault>;
 
     /// Delivers a message of one stateful actor to another, wherever that lives. The call's id and number are the same each time, whichever
     /// host sends it.

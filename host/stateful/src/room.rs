@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lattice_core::ActorName;
 use parking_lot::Mutex;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 /// The part of the live actors, in percent, that is put to rest when there are too many: looking for them costs as much for one as for many.
 pub(crate) const SHED_PERCENT: usize = 5;
 /// How long to wait for actors to come to rest before others are asked.
-pub(crate) const SHED_WAIT: Duration = Duration::from_millis(20);
+const SHED_WAIT: Duration = Duration::from_millis(20);
 
 /// Counts live actors and their memory.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Room {
     memory_max: u64,
     actors: Mutex<HashMap<ActorName, usize>>,
     memory: AtomicU64,
+    shed: Mutex<Option<Instant>>,
     freed: Notify,
 }
 
@@ -37,6 +38,7 @@ impl Room {
             memory_max,
             actors: Mutex::default(),
             memory: AtomicU64::new(0),
+            shed: Mutex::default(),
             freed: Notify::new(),
         })
     }
@@ -57,6 +59,16 @@ impl Room {
             name: name.clone(),
             memory: AtomicU64::new(0),
         })
+    }
+
+    /// Whether some shall be put to rest now: not while those that were asked last are given time to.
+    pub(crate) fn begin_shedding(&self) -> bool {
+        let mut shed = self.shed.lock();
+        let due = shed.is_none_or(|last| last.elapsed() >= SHED_WAIT);
+        if due {
+            *shed = Some(Instant::now());
+        }
+        due
     }
 
     /// Returns when a place may have become free, or after a while.

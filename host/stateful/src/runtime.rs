@@ -8,6 +8,7 @@ use bytes::Bytes;
 use lattice_bus::{BucketConfig, Bus, StateError};
 use lattice_core::stateful::{StopReason, homes};
 use lattice_core::{ActorName, Fault, FaultKind, KeyedActor, LatticeId, MemberId, subject};
+use lattice_telemetry::Tracer;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -46,6 +47,8 @@ pub struct RuntimeConfig {
     pub timing: Timing,
     /// The most linear memory, in bytes, that live actors may have together. Beyond it, those longest idle are put to rest.
     pub memory_max: u64,
+    /// Where its spans go.
+    pub tracer: Tracer,
 }
 
 /// Keeps the stateful actors of one host: wakes them, serves their calls one at a time, stores them, moves them.
@@ -64,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) session: Arc<Session>,
     pub(crate) index: Index,
     pub(crate) neighbours: Arc<dyn Neighbours>,
+    pub(crate) tracer: Tracer,
     pub(crate) timing: Timing,
     pub(crate) room: Arc<Room>,
     pub(crate) tasks: TaskTracker,
@@ -105,6 +109,7 @@ impl Runtime {
             neighbours,
             timing,
             memory_max,
+            tracer,
         } = config;
         let sessions = BucketConfig::new(subject::buckets(&lattice).sessions)
             .description("the hosts that keep stateful actors, and whether they are there");
@@ -116,6 +121,7 @@ impl Runtime {
             index: Index::new(bus, lattice),
             me,
             neighbours,
+            tracer,
             timing,
             room: Room::new(memory_max),
             tasks,
@@ -236,7 +242,7 @@ impl Runtime {
         self.shared.room.actors()
     }
 
-    /// The linear memory of those that live here, in bytes.
+    /// The linear memory of the actors that live here, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         self.shared.room.memory()
     }
@@ -404,7 +410,11 @@ impl Shared {
             actor: actor.clone(),
             slot: Arc::clone(&slot),
         };
-        self.tasks.spawn(driver.run(inbox, begin));
+        let closing = self.closing.clone();
+        self.tasks.spawn(async move {
+            // Not by the end of its queues: it holds both of their ends.
+            closing.run_until_cancelled(driver.run(inbox, begin)).await;
+        });
         slot
     }
 
@@ -431,13 +441,20 @@ impl Shared {
         chosen.map(|(actor, slot)| (actor.clone(), Arc::clone(slot))).collect()
     }
 
-    /// Asks those longest idle to give up their memory.
+    /// Asks those longest idle to give up their memory. Whoever waits may ask: the actors are looked through once for all of them.
     pub(crate) fn shed(&self, why: StopReason) {
-        let mut slots = self.slots_of(|_| true);
-        slots.retain(|(_, slot)| slot.is_awake());
-        slots.sort_by_cached_key(|(_, slot)| slot.last_used_ms());
-        let count = (slots.len() * SHED_PERCENT / 100).max(1);
-        for (_, slot) in slots.into_iter().take(count) {
+        if !self.room.begin_shedding() {
+            return;
+        }
+        let slots = self.slots.lock();
+        let awake = slots.values().filter(|slot| slot.is_awake());
+        let mut awake: Vec<_> = awake.map(|slot| (slot.last_used_ms(), Arc::clone(slot))).collect();
+        drop(slots);
+        let count = (awake.len() * SHED_PERCENT / 100).max(1);
+        if count < awake.len() {
+            awake.select_nth_unstable_by_key(count, |(last_used_ms, _)| *last_used_ms);
+        }
+        for (_, slot) in awake.into_iter().take(count) {
             // One that is too busy to rest is asked last the next time.
             slot.used();
             // Full queues of orders mean that it is asked to rest already.
@@ -475,7 +492,11 @@ impl Shared {
         {
             let deadline = Instant::now() + ASK_TIMEOUT;
             let body = crate::moves::about(actor);
-            match self.neighbours.ask(&owner.member, Question::Wake, body, deadline).await {
+            match self
+                .neighbours
+                .ask(&owner.member, Question::Wake, body, deadline, None)
+                .await
+            {
                 Ok(next) => return crate::moves::next_due(&next),
                 Err(fault) if fault.is_safe_to_retry() => {
                     // Nobody there: it becomes ours, or the other host's word counts.

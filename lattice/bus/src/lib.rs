@@ -34,6 +34,7 @@ mod subscription;
 // State that is shared through JetStream.
 mod bucket;
 mod jetstream;
+mod journal;
 mod lease;
 mod objects;
 
@@ -47,6 +48,7 @@ pub use connection::{ConnectError, ConnectionState};
 pub use credentials::CredentialsError;
 pub use headers::{Headers, InvalidHeader};
 pub use jetstream::{Replicas, StateError};
+pub use journal::{Journal, JournalConfig, JournalEntry, JournalReader, JournalStart};
 pub use lease::{Lease, LeaseAttempt};
 pub use message::{Message, Subject};
 pub use nats_context::{ContextError, NatsContext, NatsContexts};

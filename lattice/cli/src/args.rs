@@ -85,6 +85,9 @@ pub(crate) enum Command {
     Dev(commands::dev::Dev),
     Get(commands::get::Get),
     Describe(commands::describe::Describe),
+    Events(commands::events::Events),
+    Logs(commands::logs::Logs),
+    Trace(commands::trace::Trace),
     Start(commands::start::Start),
     Stop(commands::stop::Stop),
     Apply(commands::apply::Apply),
@@ -110,7 +113,10 @@ pub(crate) enum Command {
 impl Command {
     /// Whether the command ends gracefully by itself on Ctrl-C.
     pub(crate) fn handles_interrupts(&self) -> bool {
-        matches!(self, Self::Up(_) | Self::Dev(_) | Self::Get(_))
+        matches!(
+            self,
+            Self::Up(_) | Self::Dev(_) | Self::Get(_) | Self::Events(_) | Self::Logs(_) | Self::Trace(_)
+        )
     }
 
     /// Carries the command out.
@@ -121,6 +127,9 @@ impl Command {
             Self::Dev(command) => command.run(app).await,
             Self::Get(command) => command.run(app).await,
             Self::Describe(command) => command.run(app).await,
+            Self::Events(command) => command.run(app).await,
+            Self::Logs(command) => command.run(app).await,
+            Self::Trace(command) => command.run(app).await,
             Self::Start(command) => command.run(app).await,
             Self::Stop(command) => command.run(app).await,
             Self::Apply(command) => command.run(app).await,
@@ -186,6 +195,19 @@ mod tests {
             "start actor hello file:///hello.wasm --host cloud",
             "start actor cart ./cart.wasm --state durability=checkpoint:5s --state idle-after=5m",
             "describe actor cart/alice",
+            "events",
+            "events -w --for actor/cart --since 10m --limit 5 --type actor-failed --json",
+            "events --for cart/alice -o wide",
+            "events --for link/lnk:default/actor/a/wasi:keyvalue/default",
+            "logs hello",
+            "logs cart/alice -f --host edge --since 5m --tail 20 --level warn --json",
+            "trace",
+            "trace last --actor cart/alice",
+            "trace 4bf92f3577b34da6a3ce929d0e0e4736 -o wide",
+            "trace 4bf92f35 --json",
+            "trace --actor cart --errors --slow 100ms -n 5",
+            "trace --follow http://127.0.0.1:8080/a?b=c",
+            "trace --follow actor/cart --errors",
             "start provider http http-server --config address=127.0.0.1:8080",
             "stop actor hello --drain 5s",
             "stop host edge",
@@ -241,6 +263,14 @@ mod tests {
             "",
             "get",
             "get things",
+            "events --for Cart",
+            "events --since soon",
+            "logs",
+            "logs hello --level loud",
+            "trace 4b",
+            "trace --follow cart",
+            "trace last --follow actor/cart",
+            "trace -n 0",
             "start actor",
             "start actor Hello x.wasm",
             "start actor hello x.wasm --replicas -1",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::Result;
-use lattice_control::{ActorState, InventoryReply, KeyedFind, KeyedFound, MemberSummary};
+use lattice_control::{ActorState, ActorStatus, InventoryReply, KeyedFind, KeyedFound, MemberSummary};
 use lattice_core::stateful::homes;
 use lattice_core::{ActorKey, ActorName, KeyedActor, MemberId, ParseIdError};
 
@@ -54,10 +54,20 @@ impl fmt::Display for ActorArg {
 /// The hosts on which an actor of that name serves.
 pub(crate) fn serving<'a>(places: &'a [InventoryReply], name: &ActorName) -> Vec<&'a MemberSummary> {
     let serves = |place: &&InventoryReply| {
-        let ready = |actor: &&lattice_control::ActorStatus| *actor.name() == *name && actor.state == ActorState::Ready;
+        let ready = |actor: &&ActorStatus| *actor.name() == *name && actor.state == ActorState::Ready;
         place.actors.iter().find(ready).is_some()
     };
     places.iter().filter(serves).map(|place| &place.summary).collect()
+}
+
+/// What runs under that name on a host.
+pub(crate) fn status<'a>(
+    places: &'a [InventoryReply],
+    host: &MemberSummary,
+    name: &ActorName,
+) -> Option<&'a ActorStatus> {
+    let place = places.iter().find(|place| place.summary.member == host.member)?;
+    place.actors.iter().find(|actor| actor.name() == name)
 }
 
 /// The one among them that a stateful actor would be woken on.

@@ -3,6 +3,7 @@
 //! A command is parsed ([`args`]), carried out ([`commands`]) and printed ([`output`]). It returns when the work is done or
 //! has failed, and its exit code says which.
 
+mod about;
 mod actor_spec;
 mod app;
 mod applications;
@@ -16,14 +17,17 @@ mod doctor;
 mod enrolment;
 mod failure;
 mod files;
+mod happened;
 mod home;
 mod keyed;
+mod logged;
 mod manifests;
 mod output;
 mod permissions;
 mod resolve;
 mod session;
 mod state_spec;
+mod traces;
 mod trust_root;
 mod up;
 mod views;

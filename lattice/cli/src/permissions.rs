@@ -22,7 +22,7 @@ pub(crate) fn provider(lattice: &LatticeId, provider: &MemberId) -> Permissions 
     Permissions::member(lattice, provider)
 }
 
-/// This CLI: give commands, write the lattice's state, hear events. It serves nothing and owns no mailbox.
+/// This CLI: give commands, write the lattice's state, hear events and logs. It serves nothing and owns no mailbox.
 pub(crate) fn cli(lattice: &LatticeId, user: &UserId) -> Permissions {
     let buckets = subject::buckets(lattice);
     let inbox = format!("{}.>", inbox_prefix(user));
@@ -36,9 +36,11 @@ pub(crate) fn cli(lattice: &LatticeId, user: &UserId) -> Permissions {
     ];
     publish
         .extend([buckets.trust, buckets.links, buckets.config, buckets.apps].map(|bucket| format!("$KV.{bucket}.>")));
-    Permissions::all()
-        .publishing(publish)
-        .subscribing([inbox, subject::event_wildcard(lattice)])
+    Permissions::all().publishing(publish).subscribing([
+        inbox,
+        subject::event_wildcard(lattice),
+        subject::log_wildcard(lattice),
+    ])
 }
 
 /// Where replies to this CLI come back to.

@@ -10,8 +10,8 @@ use crate::{
         ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped,
         AppsProgress, AppsProgressReply, Call, CallReply, Doctor, DoctorReport, HostSchedule, HostStop, HostStopping,
         Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved, Links,
-        LinksReply, MemberSummary, Ping, Placements, PlacementsReply, ProviderStart, ProviderStarted, ProviderStop,
-        ProviderStopped,
+        LinksReply, Logs, LogsReply, MemberSummary, Ping, Placements, PlacementsReply, ProviderStart, ProviderStarted,
+        ProviderStop, ProviderStopped, Traces, TracesReply,
     },
 };
 
@@ -46,9 +46,25 @@ pub trait Handler: Send + Sync + 'static {
         Ok(AppsProgressReply::default())
     }
 
-    /// Takes down whether more may be placed here, and tells everybody.
-    async fn host_schedule(&self, request: HostSchedule) -> Result<MemberSummary, ControlError> {
+    /// Says what an actor has logged here, and passes on what it logs from now on, if that is asked for.
+    async fn logs(&self, request: Logs) -> Result<LogsReply, ControlError> {
         let _ = request;
+        Ok(LogsReply::default())
+    }
+
+    /// Says what is kept of traces here.
+    async fn traces(&self, request: Traces) -> Result<TracesReply, ControlError> {
+        let _ = request;
+        Ok(TracesReply::default())
+    }
+
+    /// Takes down whether more may be placed here, and tells everybody.
+    async fn host_schedule(
+        &self,
+        request: HostSchedule,
+        progress: ProgressSink,
+    ) -> Result<MemberSummary, ControlError> {
+        let _ = (request, progress);
         Err(ControlError::unsupported(Verb::HostSchedule.as_str()))
     }
 

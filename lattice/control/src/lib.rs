@@ -8,12 +8,13 @@
 mod assembly;
 mod client;
 mod error;
-mod event;
 mod handler;
 mod operations;
 mod progress;
 pub mod reconcile;
 mod server;
+#[cfg(feature = "spans")]
+mod spans;
 mod spread;
 mod state;
 mod verb;
@@ -22,10 +23,10 @@ mod wire;
 
 pub use client::{CommandSigner, ControlClient, SignerError, withdrawals_sent};
 pub use error::{ControlError, ErrorKind};
-pub use event::{EVENT_TYPE_PREFIX, Event};
 pub use handler::Handler;
+pub use lattice_core::Event;
 pub use operations::{
-    APP_LINK_LIFETIME, Action, AppSigner, Place, Placed, Placement, Relocate, Relocated, Revised, Tell, plan,
+    APP_LINK_LIFETIME, Action, AppSigner, Component, Place, Placed, Placement, Relocate, Relocated, Revised, Tell, plan,
 };
 pub use progress::{Progress, ProgressSink};
 pub use server::{ControlServer, ServerConfig, TrustSource};

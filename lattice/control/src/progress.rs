@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lattice_core::IssuerId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -29,10 +30,11 @@ impl Progress {
     }
 }
 
-/// Where a handler says how far it is. Cheap to clone; a report replaces the one before it.
+/// Where a handler says how far it is, and from where it knows who wants to hear it. Cheap to clone; a report replaces the one before it.
 #[derive(Clone, Debug)]
 pub struct ProgressSink {
     latest: Arc<watch::Sender<Progress>>,
+    by: Option<IssuerId>,
 }
 
 impl ProgressSink {
@@ -42,6 +44,7 @@ impl ProgressSink {
         (
             Self {
                 latest: Arc::new(sender),
+                by: None,
             },
             receiver,
         )
@@ -50,6 +53,17 @@ impl ProgressSink {
     /// Builds a sink that nobody reads.
     pub fn ignored() -> Self {
         Self::channel().0
+    }
+
+    /// The same sink, for a command that this issuer ordered.
+    #[must_use]
+    pub fn ordered_by(self, by: Option<IssuerId>) -> Self {
+        Self { by, ..self }
+    }
+
+    /// Who ordered the command, if it was signed.
+    pub fn by(&self) -> Option<&IssuerId> {
+        self.by.as_ref()
     }
 
     /// Says what is being done now.

@@ -35,6 +35,8 @@ pub enum Verb {
     KeyedMove,
     /// Which links do you hold, which have you refused?
     Links,
+    /// What has an actor logged?
+    Logs,
     /// Who is there?
     Ping,
     /// Where would you send an invocation?
@@ -43,11 +45,13 @@ pub enum Verb {
     ProviderStart,
     /// Stop a provider.
     ProviderStop,
+    /// What do you keep of traces?
+    Traces,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::ActorInspect,
         Self::ActorScale,
         Self::ActorStart,
@@ -63,10 +67,12 @@ impl Verb {
         Self::KeyedList,
         Self::KeyedMove,
         Self::Links,
+        Self::Logs,
         Self::Ping,
         Self::Placements,
         Self::ProviderStart,
         Self::ProviderStop,
+        Self::Traces,
     ];
 
     /// The verb as it stands in a subject.
@@ -87,10 +93,12 @@ impl Verb {
             Self::KeyedList => "keyed-list",
             Self::KeyedMove => "keyed-move",
             Self::Links => "links",
+            Self::Logs => "logs",
             Self::Ping => "ping",
             Self::Placements => "placements",
             Self::ProviderStart => "provider-start",
             Self::ProviderStop => "provider-stop",
+            Self::Traces => "traces",
         }
     }
 
@@ -114,8 +122,10 @@ impl Verb {
             | Self::KeyedFind
             | Self::KeyedList
             | Self::Links
+            | Self::Logs
             | Self::Ping
-            | Self::Placements => false,
+            | Self::Placements
+            | Self::Traces => false,
         }
     }
 }

@@ -13,7 +13,7 @@ use lattice_control::{
     reconcile::{Desired, KnownApp},
 };
 use lattice_core::{
-    AppName, Trust, UnixSeconds,
+    AppName, IssuerId, Trust, UnixSeconds,
     application::{RevisionError, StoredRevision, VerifiedRevision},
 };
 use lattice_mesh::{Member, disk};
@@ -28,6 +28,8 @@ pub(crate) struct Apps {
     /// Where the revision stands that is believed: what the next write follows. One that is not believed is never written over.
     believed_at: BTreeMap<AppName, u64>,
     desired: Desired,
+    /// Who signed each.
+    signed_by: BTreeMap<AppName, IssuerId>,
     marks: Marks,
 }
 
@@ -41,6 +43,7 @@ impl Apps {
             entries: BTreeMap::new(),
             believed_at: BTreeMap::new(),
             desired: Desired::default(),
+            signed_by: BTreeMap::new(),
             marks: Marks::load(folder),
         };
         loop {
@@ -54,6 +57,11 @@ impl Apps {
 
     pub(crate) fn desired(&self) -> &Desired {
         &self.desired
+    }
+
+    /// Who signed the revision of an application.
+    pub(crate) fn signed_by(&self, app: &AppName) -> Option<&IssuerId> {
+        self.signed_by.get(app)
     }
 
     /// What the next revision of an application has to follow.
@@ -137,6 +145,7 @@ impl Apps {
         info!(app = %name, revision = number, issuer = %verified.issuer, "application");
         self.marks.raise(name, number);
         self.believed_at.insert(name.clone(), entry.revision);
+        self.signed_by.insert(name.clone(), verified.issuer.clone());
         // By the server's clock: that of whoever signed may be wrong.
         let known = KnownApp::new(verified, UnixSeconds::from(entry.created));
         self.desired.apps.insert(name.clone(), Arc::new(known));

@@ -10,7 +10,7 @@ use lattice_control::{
     ControlClient,
     reconcile::{Action, AppPhase, AppProgress, Decision, Memory, Outcome, decide},
 };
-use lattice_core::{AppName, UnixSeconds};
+use lattice_core::{AppName, UnixSeconds, event::names};
 use lattice_mesh::{DirectoryChange, Member};
 use tokio::sync::{broadcast::error::RecvError, mpsc};
 use tokio_util::task::TaskTracker;
@@ -26,6 +26,9 @@ const TOGETHER: Duration = Duration::from_millis(10);
 
 /// How often it is looked whether the bucket still has the links that are in force, for those who join.
 const REPAIR_EVERY: Duration = Duration::from_secs(60);
+
+/// A revision that was stored longer ago than this is no news to whoever begins to lead.
+const NEWS: Duration = Duration::from_secs(60);
 
 /// Everything is looked at this often although nothing seems to have changed.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
@@ -106,6 +109,9 @@ impl<'a> Term<'a> {
                 Wake::Apps(None) => return "the connection was closed",
                 Wake::Apps(Some(event)) => apps.apply(event, &self.member.trust().current()).await,
                 Wake::Hosts(Ok(DirectoryChange::Lost(host))) => {
+                    let data = serde_json::json!({ "name": host.presence.name, "kind": host.presence.kind });
+                    let about = format!("host/{}", host.id());
+                    self.member.events().tell(names::HOST_LOST, Some(about), data);
                     if let Some(id) = host.id().as_host() {
                         memory.lost(&id, now);
                     }
@@ -137,7 +143,7 @@ impl<'a> Term<'a> {
             for action in &decision.actions {
                 self.acting.start(action.clone(), &apps, outcome.clone());
             }
-            self.tell(&mut told, &decision).await;
+            self.tell(&mut told, &decision, &apps);
             let again = decision.look_again.unwrap_or(now + AT_LEAST_EVERY);
             self.board.show(self.number, decision.apps);
             next = again.clamp(now + TOGETHER, now + AT_LEAST_EVERY);
@@ -168,18 +174,32 @@ impl<'a> Term<'a> {
         now + self.settings.listen.saturating_sub(up)
     }
 
-    /// Tells of applications that have come to another phase.
-    async fn tell(&self, told: &mut BTreeMap<AppName, (u64, AppPhase)>, decision: &Decision) {
+    /// Tells of applications that have a new revision, or have come to another phase.
+    fn tell(&self, told: &mut BTreeMap<AppName, (u64, AppPhase)>, decision: &Decision, apps: &Apps) {
+        let events = self.member.events();
         for (name, progress) in &decision.apps {
             let AppProgress { revision, phase, .. } = progress;
-            if told.insert(name.clone(), (*revision, *phase)) == Some((*revision, *phase)) {
+            let before = told.insert(name.clone(), (*revision, *phase));
+            if before == Some((*revision, *phase)) {
                 continue;
+            }
+            let about = Some(format!("app/{name}"));
+            let known = apps.desired().apps.get(name);
+            let is_news = before.map_or_else(
+                // A leader that has just begun tells only of what is new to everybody.
+                || known.is_some_and(|known| UnixSeconds::from(SystemTime::now()).since(known.stored_at) < NEWS),
+                |(before, _)| before != *revision,
+            );
+            if let Some(known) = known.filter(|_| is_news) {
+                let data = serde_json::json!({ "app": name, "revision": revision, "cause": known.revision.cause });
+                let event = events.event(names::APP_REVISED).about(about.clone()).with(data);
+                events.send(event.by(apps.signed_by(name).map(ToString::to_string)));
             }
             info!(app = %name, revision, ?phase, problems = ?progress.problems, "application");
             let data = serde_json::json!({
                 "app": name, "revision": revision, "phase": phase, "problems": progress.problems,
             });
-            self.member.events().emit("app-phase", &data).await;
+            events.tell(names::APP_PHASE, about, data);
         }
     }
 }

@@ -18,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use lattice_bus::{Lease, StateError};
 use lattice_control::{AppsProgressReply, leases_bucket};
-use lattice_core::{AppName, subject::CONTROLLER_LEASE_KEY};
+use lattice_core::{AppName, event::names, subject::CONTROLLER_LEASE_KEY};
 use lattice_mesh::Member;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -121,7 +121,7 @@ impl Terms {
     async fn lead(&self, lease: Lease) {
         info!(term = lease.epoch(), "leading");
         let data = serde_json::json!({ "term": lease.epoch() });
-        self.member.events().emit("controller-leads", &data).await;
+        self.member.events().tell(names::CONTROLLER_LEADS, None, data);
         let term = lead::Term::new(&self.member, &self.settings, &self.board, &self.tasks, lease.epoch());
         let over = tokio::select! {
             () = lease.lost() => "the lease was lost",
@@ -130,6 +130,8 @@ impl Terms {
         };
         self.board.clear();
         info!(term = lease.epoch(), why = over, "not leading any more");
+        let data = serde_json::json!({ "term": lease.epoch(), "reason": over });
+        self.member.events().tell(names::CONTROLLER_RETIRED, None, data);
         if let Err(error) = lease.release().await {
             tracing::debug!(%error, "the lease was not given up; it runs out");
         }

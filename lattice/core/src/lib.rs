@@ -69,8 +69,10 @@ pub mod link_table;
 mod rejected;
 
 // What travels.
+pub mod event;
 pub mod fault;
 pub mod presence;
+pub mod trace;
 pub mod value;
 mod wire;
 
@@ -80,6 +82,7 @@ pub mod text;
 pub use actor::{ActorKind, ActorSpec, Limits, Reuse};
 pub use application::Application;
 pub use config::{ConfigError, ConfigMap};
+pub use event::Event;
 pub use fault::{Blame, Fault, FaultKind};
 pub use fingerprint::Fingerprint;
 pub use id::{
@@ -96,4 +99,5 @@ pub use refusal::Refusal;
 pub use rejected::Rejected;
 pub use stateful::{ActorKey, CallAddress, Durability, KeyedActor, Stateful};
 pub use time::UnixSeconds;
+pub use trace::{SpanId, TraceContext, TraceId};
 pub use trust::{Trust, TrustBundle};

@@ -10,6 +10,7 @@
 //! | `lat.<lattice>.actor.<actor>` | door for plain NATS clients |
 //! | `lat.<lattice>.evt.<member>.presence` | heartbeat |
 //! | `lat.<lattice>.evt.<member>.<event>` | CloudEvents |
+//! | `lat.<lattice>.log.<member>.<actor>` | what an actor logs, while somebody follows it |
 
 use crate::id::{ActorName, EventName, Incarnation, InvocationId, LatticeId, MemberId, Verb};
 
@@ -95,6 +96,31 @@ pub fn event_wildcard(lattice: &LatticeId) -> String {
     format!("lat.{lattice}.evt.>")
 }
 
+/// The events of one name, of all members.
+pub fn event_of_all(lattice: &LatticeId, event: &str) -> String {
+    format!("lat.{lattice}.evt.*.{event}")
+}
+
+/// The stream of JetStream that keeps events, and no heartbeats.
+pub fn events_stream(lattice: &LatticeId) -> String {
+    format!("lat_{lattice}_events")
+}
+
+/// Where a member passes on what an actor logs.
+pub fn log(lattice: &LatticeId, member: &MemberId, actor: &ActorName) -> String {
+    format!("lat.{lattice}.log.{member}.{actor}")
+}
+
+/// What an actor logs, on all members.
+pub fn log_of_all(lattice: &LatticeId, actor: &ActorName) -> String {
+    format!("lat.{lattice}.log.*.{actor}")
+}
+
+/// What all actors log, on all members.
+pub fn log_wildcard(lattice: &LatticeId) -> String {
+    format!("lat.{lattice}.log.>")
+}
+
 /// The JetStream buckets of a lattice.
 pub fn buckets(lattice: &LatticeId) -> Buckets {
     Buckets {
@@ -170,6 +196,8 @@ pub enum Purpose {
     Presence(MemberId),
     /// An event.
     Event(MemberId, EventName),
+    /// What an actor logs.
+    Log(MemberId, ActorName),
 }
 
 impl Subject {
@@ -198,6 +226,7 @@ impl Subject {
             ["actor", actor] => Purpose::Door(actor.parse().ok()?),
             ["evt", member, "presence"] => Purpose::Presence(member.parse().ok()?),
             ["evt", member, event] => Purpose::Event(member.parse().ok()?, event.parse().ok()?),
+            ["log", member, actor] => Purpose::Log(member.parse().ok()?, actor.parse().ok()?),
             _ => return None,
         };
         Some(Subject {
@@ -218,6 +247,7 @@ impl Subject {
             Purpose::Door(actor) => door(lattice, actor),
             Purpose::Presence(member) => presence(lattice, member),
             Purpose::Event(member, name) => event(lattice, member, name),
+            Purpose::Log(member, actor) => log(lattice, member, actor),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use lattice_core::{MemberId, Verb};
+use lattice_telemetry::SpanRef;
 
-use crate::{Body, TraceContext};
+use crate::Body;
 
 /// Something to ask of a host.
 #[derive(Debug)]
@@ -14,8 +15,8 @@ pub struct HostAsk {
     pub verb: Verb,
     /// When the answer stops being of use.
     pub deadline: Instant,
-    /// The trace to continue.
-    pub trace: Option<TraceContext>,
+    /// The span that it is asked in.
+    pub trace: Option<SpanRef>,
     /// Whatever the two ends agree on besides the body. Travels in one message.
     pub head: Bytes,
     /// The bulk. Streamed when it does not fit in the message.
@@ -31,8 +32,8 @@ pub struct IncomingAsk {
     pub verb: Verb,
     /// When the answer stops being of use. The receiver is dropped then.
     pub deadline: Instant,
-    /// The trace to continue.
-    pub trace: Option<TraceContext>,
+    /// The span of the question here.
+    pub trace: Option<SpanRef>,
     /// See [`HostAsk::head`].
     pub head: Bytes,
     /// See [`HostAsk::body`].

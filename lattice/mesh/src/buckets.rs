@@ -1,7 +1,7 @@
-//! The key-value buckets of a lattice, as whoever is first makes them.
+//! What a lattice keeps in JetStream, as whoever is first makes it.
 
-use lattice_bus::BucketConfig;
-use lattice_core::{LatticeId, subject};
+use lattice_bus::{BucketConfig, JournalConfig, Replicas};
+use lattice_core::{LatticeId, event, subject};
 
 /// A few earlier values are kept for whoever asks who changed a link and when.
 const HISTORY: u8 = 5;
@@ -26,4 +26,20 @@ pub fn links(lattice: &LatticeId) -> BucketConfig {
 pub fn config(lattice: &LatticeId) -> BucketConfig {
     let name = subject::buckets(lattice).config;
     BucketConfig::new(name).description("configuration of links, by digest")
+}
+
+/// Where events are kept for a while. Each by its name, since heartbeats have subjects of the same form.
+pub fn events(lattice: &LatticeId) -> JournalConfig {
+    JournalConfig {
+        name: subject::events_stream(lattice),
+        description: "events: what happened in the last day".to_owned(),
+        subjects: event::names::ALL
+            .iter()
+            .map(|name| subject::event_of_all(lattice, name))
+            .collect(),
+        max_age: event::EVENTS_KEPT_FOR,
+        bytes_max: event::EVENTS_BYTES_MAX,
+        message_bytes_max: event::EVENT_BYTES_MAX,
+        replicas: Replicas::Auto,
+    }
 }

@@ -10,9 +10,10 @@ use lattice_core::{
     ActiveLink, ActorKey, CallAddress, Fault, FaultKind, FunctionName, InvocationId, LinkId, MemberId, Party,
     VersionedInterface,
 };
+use lattice_telemetry::SpanRef;
 use uuid::Uuid;
 
-use crate::{Body, IncomingAsk, TraceContext, dice};
+use crate::{Body, IncomingAsk, dice};
 
 /// A call to make.
 #[derive(Debug)]
@@ -31,8 +32,8 @@ pub struct OutgoingCall {
     pub function: FunctionName,
     /// When the answer stops being of use.
     pub deadline: Instant,
-    /// The trace to continue.
-    pub trace: Option<TraceContext>,
+    /// The span that it is made in.
+    pub trace: Option<SpanRef>,
     /// Whatever the two ends agree on besides the body, such as the arguments or the head of an HTTP request. Travels in one message.
     pub head: Bytes,
     /// The bulk. Streamed when it does not fit in the message.
@@ -86,8 +87,8 @@ pub struct IncomingCall {
     pub function: FunctionName,
     /// When the answer stops being of use. The receiver is dropped then.
     pub deadline: Instant,
-    /// The trace to continue.
-    pub trace: Option<TraceContext>,
+    /// The span of the call here: what the receiver does for it belongs under that.
+    pub trace: Option<SpanRef>,
     /// See [`OutgoingCall::head`].
     pub head: Bytes,
     /// See [`OutgoingCall::body`].

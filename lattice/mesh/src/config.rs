@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lattice_core::{Labels, LatticeId, OperatorId};
+use lattice_telemetry::{Instruments, Tracer};
 use nkeys::KeyPair;
 
 /// Often enough that a lost member is noticed within seconds, seldom enough that a thousand members are a few hundred messages a second.
@@ -38,6 +39,10 @@ pub struct MemberConfig {
     pub lost_after: Duration,
     /// What it takes on at a time.
     pub capacity: Capacity,
+    /// Where the spans of its calls go.
+    pub tracer: Tracer,
+    /// What counts them.
+    pub instruments: Instruments,
 }
 
 /// What a member takes on at a time, over everything it runs. Beyond that calls are refused as overloaded, at once.
@@ -74,6 +79,8 @@ impl MemberConfig {
             heartbeat: DEFAULT_HEARTBEAT,
             lost_after: DEFAULT_LOST_AFTER,
             capacity: Capacity::default(),
+            tracer: Tracer::off(),
+            instruments: Instruments::off(),
         }
     }
 }

@@ -64,6 +64,7 @@ mod peer;
 mod pick;
 mod session;
 mod size;
+mod spans;
 mod stream;
 mod wire;
 
@@ -81,7 +82,7 @@ pub use error::{DiskError, JoinError};
 pub use events::Events;
 pub use identity::IdentityError;
 pub use invoke::Outstanding;
+pub use lattice_core::TraceContext;
 pub use links::{ConfigStore, FetchConfigError, LinkChange, LinkView, Links};
 pub use member::{Departure, Member};
-pub use trace::TraceContext;
 pub use trust::{AdmitError, TrustStore};

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::directory::Directory;
 use crate::identity::Identity;
 use crate::invoke::{Invoker, Lanes, Outstanding, Owners};
-use crate::links::{ConfigStore, Keeper, Links};
+use crate::links::{ConfigStore, Keeper, KeeperParts, Links};
 use crate::mailbox::{Mailbox, MailboxParts};
 use crate::outbox::outbox;
 use crate::peer::Peers;
@@ -129,7 +129,13 @@ impl Member {
             Arc::new(token),
             presence,
         );
-        let events = Events::new(bus.clone(), config.lattice.clone(), me.address.member.clone());
+        let events = Events::start(
+            bus.clone(),
+            config.lattice.clone(),
+            me.address.member.clone(),
+            &tasks,
+            &closing,
+        );
         let subject: Subject = subject::mailbox(&me.lattice, &me.address.member, incarnation).into();
         let mailbox = Mailbox::new(MailboxParts {
             me: me.clone(),
@@ -143,6 +149,8 @@ impl Member {
             announcer: announcer.clone(),
             tasks: tasks.clone(),
             capacity: config.capacity,
+            tracer: config.tracer.clone(),
+            instruments: config.instruments.clone(),
         });
 
         // Listen first, then speak.
@@ -170,7 +178,15 @@ impl Member {
         spawn(
             &tasks,
             &closing,
-            Keeper::new(bus.clone(), &me.lattice, links.clone(), trust.clone(), events.clone()).run(),
+            Keeper::new(KeeperParts {
+                bus: bus.clone(),
+                lattice: me.lattice.clone(),
+                links: links.clone(),
+                trust: trust.clone(),
+                events: events.clone(),
+                instruments: config.instruments,
+            })
+            .run(),
         );
         let configs = links.configs().clone();
         spawn(&tasks, &closing, async move { configs.keep_fetched().await });
@@ -196,6 +212,7 @@ impl Member {
             mailbox: mailbox.clone(),
             lanes: Lanes::new(),
             owners: Owners::default(),
+            tracer: config.tracer,
         };
         let _on_drop = closing.clone().drop_guard();
         Ok(Arc::new(Self {

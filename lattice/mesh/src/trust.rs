@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use lattice_bus::{BucketEvent, Bus, Entry, Operation};
+use lattice_core::event::names;
 use lattice_core::subject::TRUST_BUNDLE_KEY;
 use lattice_core::trust::{Admission, TrustMark, TrustRefusal};
 use lattice_core::{LatticeId, OperatorId, Trust, UnixSeconds};
@@ -151,7 +152,7 @@ impl Watcher {
         loop {
             match self.trust.admit(&bundle).await {
                 Ok(_) => return,
-                Err(AdmitError::Refused(refusal)) => return self.report(entry.revision, &refusal).await,
+                Err(AdmitError::Refused(refusal)) => return self.report(entry.revision, &refusal),
                 Err(AdmitError::Disk(error)) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
@@ -163,13 +164,12 @@ impl Watcher {
         }
     }
 
-    async fn report(&mut self, revision: u64, refusal: &TrustRefusal) {
+    fn report(&mut self, revision: u64, refusal: &TrustRefusal) {
         if self.reported.replace(revision) == Some(revision) {
             return;
         }
         tracing::warn!(reason = %refusal, "trust bundle refused");
-        self.events
-            .emit("trust-refused", &json!({ "reason": refusal.to_string() }))
-            .await;
+        let data = json!({ "reason": refusal.to_string() });
+        self.events.tell(names::TRUST_REFUSED, None, data);
     }
 }

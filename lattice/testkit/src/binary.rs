@@ -22,9 +22,25 @@ pub(crate) const REDIS_SERVER: Binary = Binary {
     install: "`apt-get install redis-server`",
 };
 
+pub(crate) const JAEGER: Binary = Binary {
+    name: "jaeger-all-in-one",
+    variable: "LATTICE_JAEGER",
+    install: "`cargo xtask setup` builds it where there is Go",
+};
+
 impl Binary {
     /// Returns the program's path: from the environment, from `.tools/bin` of the workspace, or from the search path.
     pub(crate) fn find(&self) -> PathBuf {
+        self.look().unwrap_or_else(|| {
+            panic!(
+                "{} is not installed: {}; or name one with {}",
+                self.name, self.install, self.variable
+            )
+        })
+    }
+
+    /// The same, for a program that tests can do without.
+    pub(crate) fn look(&self) -> Option<PathBuf> {
         if let Some(path) = std::env::var_os(self.variable).map(PathBuf::from) {
             assert!(
                 path.is_file(),
@@ -32,7 +48,7 @@ impl Binary {
                 self.variable,
                 path.display()
             );
-            return path;
+            return Some(path);
         }
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let search_path = std::env::var_os("PATH").unwrap_or_default();
@@ -40,11 +56,5 @@ impl Binary {
             .chain(std::env::split_paths(&search_path))
             .map(|folder| folder.join(self.name))
             .find(|path| path.is_file())
-            .unwrap_or_else(|| {
-                panic!(
-                    "{} is not installed: {}; or name one with {}",
-                    self.name, self.install, self.variable
-                )
-            })
     }
 }

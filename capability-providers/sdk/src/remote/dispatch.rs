@@ -10,7 +10,6 @@ use lattice_mesh::{IncomingCall, Reply};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::call::from_mesh;
 use super::{MESSAGE_BYTES_MAX, http as wire};
 use crate::Provider;
 
@@ -26,7 +25,7 @@ pub async fn dispatch(provider: &dyn Provider, call: IncomingCall) -> Result<Rep
         source: call.source.clone(),
         link: call.link.id.clone(),
         invocation: call.id,
-        trace: call.trace.as_ref().and_then(from_mesh),
+        trace: call.trace.clone(),
     };
     let interface = call.interface.id.clone();
     match (interface.namespace(), interface.package(), interface.interface()) {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use lattice_capability::messaging::wire::{MessagingReply, MessagingRequest};
-use lattice_capability::{BrokerMessage, CallContext, HttpBody, TraceContext};
+use lattice_capability::{BrokerMessage, CallContext, HttpBody, SpanRef};
 use lattice_core::{ActorKey, Fault, LinkId, Party, ProviderName};
 use lattice_mesh::{KeyedTarget, Member, new_invocation_id};
 use uuid::Uuid;
@@ -35,7 +35,7 @@ impl RemoteInvoker {
         &self,
         id: &LinkId,
         deadline: Instant,
-        trace: Option<TraceContext>,
+        trace: Option<SpanRef>,
     ) -> Result<(RemoteLink, CallContext), Fault> {
         let view = self.member.links().current();
         let link = view
@@ -66,7 +66,7 @@ impl ActorInvoker for RemoteInvoker {
         key: Option<ActorKey>,
         request: http::Request<HttpBody>,
         deadline: Instant,
-        trace: Option<TraceContext>,
+        trace: Option<SpanRef>,
     ) -> Result<http::Response<HttpBody>, Fault> {
         let (link, ctx) = self.resolve(link, deadline, trace)?;
         let interface = link.interface_or(HTTP_HANDLER)?;
@@ -90,7 +90,7 @@ impl ActorInvoker for RemoteInvoker {
         key: Option<ActorKey>,
         message: BrokerMessage,
         deadline: Instant,
-        trace: Option<TraceContext>,
+        trace: Option<SpanRef>,
     ) -> Result<Result<(), String>, Fault> {
         let (link, ctx) = self.resolve(link, deadline, trace)?;
         let target = key.map(|key| KeyedTarget::new(key, Uuid::new_v4()));

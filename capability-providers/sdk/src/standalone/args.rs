@@ -84,6 +84,10 @@ pub(super) struct Settings {
     #[arg(long, env = "LATTICE_GRACE", value_name = "DURATION")]
     pub(super) grace: Option<String>,
 
+    /// Serves metrics for Prometheus (`/metrics`) and probes (`/livez`, `/readyz`) over HTTP on this address [default: not at all].
+    #[arg(long, env = "LATTICE_METRICS_ADDRESS", value_name = "IP:PORT")]
+    pub(super) metrics_address: Option<String>,
+
     /// Form of the log on stderr: `text` or `json` [default: text].
     #[arg(long, env = "LATTICE_LOG_FORMAT", value_name = "FORM")]
     pub(super) log_format: Option<String>,
@@ -111,6 +115,7 @@ impl Settings {
             trust_bundle: self.trust_bundle.or(file.trust_bundle),
             operators: either(self.operators, file.operators),
             grace: self.grace.or(file.grace),
+            metrics_address: self.metrics_address.or(file.metrics_address),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
         }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lattice_control::{
     Check, ControlError, Doctor, DoctorReport, Handler, Inventory, InventoryReply, LinkStatus, Links, LinksReply,
-    MemberSummary, Ping, Placements, PlacementsReply, ProviderState, ProviderStatus, RefusedLink,
+    MemberSummary, Ping, Placements, PlacementsReply, ProviderState, ProviderStatus, RefusedLink, Traces, TracesReply,
 };
 use lattice_core::presence::{MemberKind, MemberState, Scheduling};
 use lattice_core::{ActiveLink, LinkId, ProviderSpec};
 use lattice_mesh::Member;
+use lattice_telemetry::Recent;
 
 use super::links::Bindings;
 use crate::{Health, Provider};
@@ -25,15 +26,23 @@ pub(super) struct ProviderControl {
     provider: Arc<dyn Provider>,
     spec: ProviderSpec,
     bound: Bindings,
+    recent: Recent,
 }
 
 impl ProviderControl {
-    pub(super) fn new(member: Arc<Member>, provider: Arc<dyn Provider>, spec: ProviderSpec, bound: Bindings) -> Self {
+    pub(super) fn new(
+        member: Arc<Member>,
+        provider: Arc<dyn Provider>,
+        spec: ProviderSpec,
+        bound: Bindings,
+        recent: Recent,
+    ) -> Self {
         Self {
             member,
             provider,
             spec,
             bound,
+            recent,
         }
     }
 
@@ -172,6 +181,14 @@ impl Handler for ProviderControl {
         Ok(PlacementsReply {
             members: ready.map(|member| member.id().clone()).collect(),
         })
+    }
+
+    async fn traces(&self, request: Traces) -> Result<TracesReply, ControlError> {
+        Ok(TracesReply::of(
+            self.spec.name.to_string(),
+            &self.recent,
+            &request.wanted,
+        ))
     }
 
     async fn doctor(&self, _: Doctor) -> Result<DoctorReport, ControlError> {

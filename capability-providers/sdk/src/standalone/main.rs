@@ -13,7 +13,9 @@ use lattice_core::token::nats::Permissions;
 use lattice_core::token::{ProviderGrant, Unverified};
 use lattice_core::{MemberId, ProviderName, ProviderSpec};
 use lattice_mesh::{JoinError, MemberConfig};
-use lattice_process::{Signals, read_settings, start_log};
+use lattice_process::{
+    Readiness, Signals, StatusServer, Teller, end_telemetry, read_settings, start_log, start_telemetry,
+};
 use nkeys::{KeyPair, KeyPairType};
 use tracing::{error, info, warn};
 
@@ -117,6 +119,19 @@ where
     let mut member_config = MemberConfig::new(config.lattice.clone(), key, token, config.data_dir.join("mesh"));
     member_config.trusted_operators.clone_from(&config.operators);
     member_config.bundle = bundle(&config.trust_bundle)?;
+    let telemetry = start_telemetry(Teller {
+        program: &format!("lattice-provider-{kind}"),
+        lattice: &config.lattice,
+        member: &member,
+        name: name.as_str(),
+    })?;
+    member_config.tracer = telemetry.tracer();
+    member_config.instruments = telemetry.instruments(config.metrics_address.is_some());
+    let readiness = Readiness::default();
+    let _status = match config.metrics_address {
+        Some(address) => Some(StatusServer::start(address, telemetry.scrape(), readiness.clone()).await?),
+        None => None,
+    };
     let spec = ProviderSpec {
         name,
         kind: kind.parse()?,
@@ -124,6 +139,9 @@ where
         managed: false,
     };
     let standalone = Standalone::start(spec, member_config, bus.clone(), build).await?;
+    let connection = bus.clone();
+    // It has said that it is ready, and serves until this process ends.
+    readiness.ask(move || connection.is_connected().then_some(()).ok_or("not connected to NATS"));
 
     let signal = signals.next().await;
     info!(signal, "stopping");
@@ -135,6 +153,7 @@ where
         }
     };
     bus.drain(Duration::from_secs(5)).await;
+    end_telemetry(telemetry).await;
     Ok(if cut_off == 0 { Exit::Drained } else { Exit::CutOff })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub(super) struct ProcessConfig {
     pub(super) trust_bundle: PathBuf,
     pub(super) operators: Vec<OperatorId>,
     pub(super) grace: Duration,
+    pub(super) metrics_address: Option<SocketAddr>,
     pub(super) log_format: LogFormat,
     pub(super) log: String,
 }
@@ -69,6 +71,10 @@ impl ProcessConfig {
             }
         }
         let grace = grace(settings.grace.as_deref(), &mut mistakes);
+        let metrics_address = settings
+            .metrics_address
+            .as_deref()
+            .and_then(|address| parse::<SocketAddr>("metrics-address", address, &mut mistakes));
         let log_format = settings
             .log_format
             .as_deref()
@@ -108,6 +114,7 @@ impl ProcessConfig {
                 data_dir,
                 operators,
                 grace,
+                metrics_address,
                 log_format,
                 log: settings.log.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             }),

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use lattice_core::{Fault, FaultKind};
 use lattice_mesh::{IncomingCall, Receiver, Reply};
 use provider_sdk::capability::messaging::wire::{MessagingReply, MessagingRequest};
-use provider_sdk::capability::{BrokerMessage, Messaging as _, MessagingError, TraceContext};
+use provider_sdk::capability::{BrokerMessage, Messaging as _, MessagingError, SpanRef, TraceContext};
 use provider_sdk::remote::RemoteMessaging;
 use provider_sdk::testing::lattice::LIMIT;
 
@@ -26,7 +26,7 @@ async fn an_actor_publishes_and_asks() {
     let world = World::start().await;
     let (link, mut ctx) = world.link("wasmcloud:messaging").await;
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    ctx.trace = TraceContext::parse(traceparent, None);
+    ctx.trace = TraceContext::parse(traceparent, None).map(SpanRef::remote);
     let broker = RemoteMessaging::new(Arc::clone(&world.host.member), link);
     assert_eq!(broker.publish(&ctx, message("a")).await, Ok(()));
     assert!(matches!(

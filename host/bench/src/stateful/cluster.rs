@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use lattice_bus::{Bucket, BucketConfig, Bus, BusConfig};
+use lattice_bus::{Bucket, BucketConfig, Bus, BusConfig, CasError};
 use lattice_control::{KeyedFind, KeyedList};
 use lattice_core::{ActorKind, ActorSpec, Durability, KeyedActor, LinkId, MemberId, Party, Reuse, Stateful, subject};
 use lattice_mesh::{
@@ -28,6 +28,10 @@ const SHARDS: u64 = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest answer.
 const ANSWER_MAX: usize = 64 << 20;
+/// What the stateful actors do.
+const OPERATIONS: &str = "test:stateful/operations@0.1.0";
+/// How carts are called.
+const HTTP: &str = "wasi:http/incoming-handler";
 /// Where the baseline's responder listens.
 const ECHO: &str = "bench.echo";
 
@@ -100,13 +104,7 @@ impl Stage {
     /// What runs the stateful actors of that name.
     pub(super) async fn spec(&self, name: &str, durability: Durability) -> Result<ActorSpec> {
         let mut spec = self.lattice.actor(name, component("test-stateful")?).await;
-        spec.kind = ActorKind::Stateful(Stateful {
-            durability,
-            // Nothing rests on its own while it is measured, and nothing for its number.
-            idle_after_ms: 3_600_000,
-            active_max: u32::MAX,
-            ..Stateful::default()
-        });
+        spec.kind = ActorKind::Stateful(awake_for_long(durability));
         Ok(spec)
     }
 
@@ -148,13 +146,47 @@ impl Stage {
 
     async fn run_from(&self, from: &Member, name: &str, key: &str, operation: &str, argument: &str) -> Result<String> {
         let args = rmp_serde::to_vec(&[operation, argument])?;
-        let call = self.call(name, "test:stateful/operations@0.1.0", "run", args.into())?;
+        let call = self.call(name, OPERATIONS, "run", args.into())?;
         let target = KeyedTarget::new(key.parse()?, Uuid::new_v4());
         let (reply, _outstanding) = from
             .invoke_keyed(call, target)
             .await
             .with_context(|| format!("{operation} of {name}/{key}"))?;
         answer(reply).await
+    }
+
+    /// Lets carts live on all homes.
+    pub(super) async fn keep_carts(&mut self, name: &str) -> Result<()> {
+        let mut spec = self.lattice.actor(name, component("cart")?).await;
+        spec.kind = ActorKind::Stateful(awake_for_long(Durability::Commit));
+        for home in &self.homes {
+            self.lattice.start_actor(home, &spec).await;
+        }
+        self.link(name, HTTP).await;
+        Ok(())
+    }
+
+    /// Counts one more in a cart, as an HTTP request would.
+    pub(super) async fn add_to_cart(&self, name: &str, key: &str) -> Result<()> {
+        let request = http::Request::post("/cart/add").body(Bytes::new())?;
+        let (head, body) = provider_sdk::remote::http::encode_collected(request)?;
+        let mut call = self.call(name, HTTP, "handle", Bytes::new())?;
+        (call.head, call.body) = (head, body);
+        let target = KeyedTarget::new(key.parse()?, Uuid::new_v4());
+        let (reply, _outstanding) = self.front.node().member().invoke_keyed(call, target).await?;
+        let response = provider_sdk::remote::http::decode_response(reply)?;
+        ensure!(response.status().is_success(), "{name}/{key}: {}", response.status());
+        Ok(())
+    }
+
+    /// Has a stateful actor say what the service `pong` says.
+    pub(super) async fn ping_keyed(&self, name: &str, key: &str) -> Result<()> {
+        let args = rmp_serde::to_vec(&["0"])?;
+        let call = self.call(name, OPERATIONS, "ping", args.into())?;
+        let target = KeyedTarget::new(key.parse()?, Uuid::new_v4());
+        let (reply, _outstanding) = self.front.node().member().invoke_keyed(call, target).await?;
+        ensure!(!reply.body.collect(ANSWER_MAX).await?.is_empty(), "{name} says nothing");
+        Ok(())
     }
 
     /// Calls the service `pong` on one host.
@@ -250,7 +282,12 @@ impl Stage {
         let (bucket, key) = (&self.buckets[nth % self.buckets.len()], format!("busy-{round}-{nth}"));
         let (mut revision, mut written) = (0, 0);
         while Instant::now() < until {
-            revision = bucket.update(&key, value.clone(), revision).await?;
+            revision = match bucket.update(&key, value.clone(), revision).await {
+                Ok(revision) => revision,
+                // The answer to a write of ours came too late, so that it was made again.
+                Err(CasError::Conflict { .. }) => bucket.get(&key).await?.map_or(0, |entry| entry.revision),
+                Err(error) => return Err(error.into()),
+            };
             written += 1;
         }
         Ok(written)
@@ -284,6 +321,16 @@ impl Stage {
             samples.add(start.elapsed());
         }
         Ok(samples)
+    }
+}
+
+/// Nothing rests on its own while it is measured, and nothing for its number.
+fn awake_for_long(durability: Durability) -> Stateful {
+    Stateful {
+        durability,
+        idle_after_ms: 3_600_000,
+        active_max: u32::MAX,
+        ..Stateful::default()
     }
 }
 

@@ -16,14 +16,18 @@ use crate::{median, row};
 
 /// Keys that are kept busy at a time.
 const BUSY_KEYS: usize = 64;
+/// Callers of each of them.
+const CALLERS: usize = 4;
 const VOLATILE: &str = "quick";
 const COMMIT: &str = "keeper";
+const CARTS: &str = "cart";
 
 /// Measures.
 pub(super) async fn run(scale: &Scale) -> Result<()> {
     let mut stage = Stage::set_up(1, None).await?;
     stage.keep(VOLATILE, Durability::Volatile).await?;
     stage.keep(COMMIT, Durability::Commit).await?;
+    stage.keep_carts(CARTS).await?;
     stage.serve_pong(&stage.homes[0]).await?;
     within_a_host(&stage, scale).await?;
     across_hosts(&stage, scale).await?;
@@ -34,7 +38,7 @@ pub(super) async fn run(scale: &Scale) -> Result<()> {
 /// Calls by hand, timed by the host: without any message between processes.
 async fn within_a_host(stage: &Stage, scale: &Scale) -> Result<()> {
     let home = &stage.homes[0];
-    let keyed = by_hand(VOLATILE, Some("k"), "test:stateful/operations", "run", r#""get", """#)?;
+    let keyed = by_hand(VOLATILE, Some("k"), "test:stateful/operations", "ping", r#""0""#)?;
     let plain = by_hand("pong", None, "example:ping-pong/pong", "ping", r#""0""#)?;
     let (mut ours, mut theirs) = (Samples::default(), Samples::default());
     for round in 0..=scale.rounds {
@@ -76,7 +80,7 @@ async fn across_hosts(stage: &Stage, scale: &Scale) -> Result<()> {
     for round in 0..=scale.rounds {
         for _ in 0..scale.calls {
             let start = Instant::now();
-            stage.run(VOLATILE, "k", "get", "").await?;
+            stage.ping_keyed(VOLATILE, "k").await?;
             let our_time = start.elapsed();
             let start = Instant::now();
             stage.ping(home.id()).await?;
@@ -110,25 +114,26 @@ async fn commits(stage: &Stage, scale: &Scale) -> Result<()> {
     Ok(())
 }
 
-/// Many keys, one caller each.
+/// Many keys, some callers each: what comes while a write is on its way goes into the next one together.
 async fn busy(stage: &Stage, scale: &Scale) -> Result<()> {
     let keys: Vec<String> = (0..BUSY_KEYS).map(|number| format!("busy-{number}")).collect();
-    stage.touch(COMMIT, &keys, BUSY_KEYS).await?;
+    try_join_all(keys.iter().map(|key| stage.add_to_cart(CARTS, key))).await?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..scale.rounds {
         let start = Instant::now();
         let until = start + scale.busy;
-        let calls = keys.iter().map(async |key| {
+        let callers = keys.iter().flat_map(|key| [key; CALLERS]);
+        let calls = callers.map(async |key| {
             let mut calls = 0_usize;
             while Instant::now() < until {
-                stage.run(COMMIT, key, "add", "1").await?;
+                stage.add_to_cart(CARTS, key).await?;
                 calls += 1;
             }
             anyhow::Ok(calls)
         });
         let calls: usize = try_join_all(calls).await?.into_iter().sum();
         ours.push(a_second(calls, start));
-        let bytes = stage.record_bytes(COMMIT, &keys[0]).await?;
+        let bytes = stage.record_bytes(CARTS, &keys[0]).await?;
         let start = Instant::now();
         let until = start + scale.busy;
         let writes = (0..BUSY_KEYS).map(|nth| stage.write_until(nth, round, bytes, until));

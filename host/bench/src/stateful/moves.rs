@@ -17,6 +17,8 @@ use super::scale::Scale;
 const PAUSE_MAX_MS: u64 = 10_000;
 /// Between the calls of a light load.
 const LOAD_PAUSE: Duration = Duration::from_millis(5);
+/// Between moves under load: callers find the actor where it is, and then it moves.
+const MOVE_PAUSE: Duration = Duration::from_millis(50);
 /// Calls at a time that wake a herd.
 const AT_A_TIME: usize = 64;
 const ACTOR: &str = "keeper";
@@ -41,12 +43,13 @@ pub(super) async fn run(scale: &Scale) -> Result<()> {
         ("60KiB", 60 << 10, ("write of 64 KiB", larger)),
     ] {
         stage.run(ACTOR, size, "cell-set", &cell(0, bytes)).await?;
-        let idle = to_and_fro(&stage, size, scale.moves).await?;
+        let idle = to_and_fro(&stage, size, scale.moves, Duration::ZERO).await?;
         idle.print(&format!("stateful/move/{size}/idle"), Some(&baseline), promised());
         let (pauses, calls) = under_load(&stage, size, scale.moves).await?;
         pauses.print(&format!("stateful/move/{size}/load"), Some(&baseline), promised());
+        calls.print(&format!("stateful/move/{size}/load/call"), None, [none(), none()]);
         let worst = millis(calls.worst());
-        plain(&format!("stateful/move/{size}/load/longest-call"), &worst, &none());
+        plain(&format!("stateful/move/{size}/load/call/longest"), &worst, &none());
     }
     large(&stage, scale).await?;
     herd(&stage, scale).await
@@ -57,7 +60,7 @@ async fn large(stage: &Stage, scale: &Scale) -> Result<()> {
     for nth in 0..scale.large_cells {
         stage.run(ACTOR, "large", "cell-set", &cell(nth, 1 << 20)).await?;
     }
-    let pauses = to_and_fro(stage, "large", scale.large_moves).await?;
+    let pauses = to_and_fro(stage, "large", scale.large_moves, Duration::ZERO).await?;
     plain(
         &format!("stateful/move/{}MiB/idle/worst", scale.large_cells),
         &millis(pauses.worst()),
@@ -69,6 +72,9 @@ async fn large(stage: &Stage, scale: &Scale) -> Result<()> {
 /// All actors of one name.
 async fn herd(stage: &Stage, scale: &Scale) -> Result<()> {
     let keys: Vec<String> = (0..scale.herd).map(|number| number.to_string()).collect();
+    // The first of all make the buckets.
+    let first: Vec<String> = (0..AT_A_TIME).map(|number| format!("first-{number}")).collect();
+    stage.touch(HERD, &first, 1).await?;
     let woken = stage.touch(HERD, &keys, AT_A_TIME).await?;
     woken.print("stateful/herd/first-call", None, [none(), none()]);
     let [from, to] = &stage.homes[..] else {
@@ -76,8 +82,8 @@ async fn herd(stage: &Stage, scale: &Scale) -> Result<()> {
     };
     order(stage, HERD, None, to, from.id()).await?;
     let moved = order(stage, HERD, None, from, to.id()).await?;
-    ensure!(moved.pauses_us.len() == keys.len(), "{} moved", moved.pauses_us.len());
-    let size = keys.len();
+    let size = keys.len() + first.len();
+    ensure!(moved.pauses_us.len() == size, "{} moved", moved.pauses_us.len());
     let took = millis(Duration::from_micros(moved.took_us));
     plain(&format!("stateful/move/{size}-keys/all"), &took, &none());
     let mut pauses = Samples::default();
@@ -91,8 +97,8 @@ fn cell(nth: usize, bytes: usize) -> String {
     format!("cell-{nth}={}", "x".repeat(bytes))
 }
 
-/// Moves an actor between the two homes, and returns its pauses.
-async fn to_and_fro(stage: &Stage, key: &str, moves: usize) -> Result<Samples> {
+/// Moves an actor between the two homes, so long between each time, and returns its pauses.
+async fn to_and_fro(stage: &Stage, key: &str, moves: usize, between: Duration) -> Result<Samples> {
     let mut at = stage.home_of(ACTOR, key).await?;
     let mut pauses = Samples::default();
     for _ in 0..moves {
@@ -100,6 +106,7 @@ async fn to_and_fro(stage: &Stage, key: &str, moves: usize) -> Result<Samples> {
         let moved = order(stage, ACTOR, Some(key), from, to.id()).await?;
         pauses.add_micros(moved.pauses_us);
         at = 1 - at;
+        tokio::time::sleep(between).await;
     }
     Ok(pauses)
 }
@@ -121,7 +128,7 @@ async fn under_load(stage: &Stage, key: &str, moves: usize) -> Result<(Samples, 
         Ok(calls)
     };
     let moves = async {
-        let moved = to_and_fro(stage, key, moves).await;
+        let moved = to_and_fro(stage, key, moves, MOVE_PAUSE).await;
         enough.cancel();
         moved
     };

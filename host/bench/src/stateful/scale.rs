@@ -46,7 +46,7 @@ impl Scale {
         busy: Duration::from_secs(5),
         awake: 10_000,
         touched: 200_000,
-        checked: 1_000,
+        checked: 20_000,
         memory_max: 1 << 30,
     };
 

@@ -40,9 +40,7 @@ pub(super) fn add(linker: &mut Linker<Ctx>) -> Result<()> {
             if let Err(problem) = choose(ctx.data_mut(), &name, targets)? {
                 ctx.data()
                     .call
-                    .shared
-                    .log
-                    .line(crate::linked::LogLevel::Warn, "wasmcloud:bus", &problem);
+                    .log(crate::linked::LogLevel::Warn, "wasmcloud:bus", &problem);
             }
             Ok(())
         },

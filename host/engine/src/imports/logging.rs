@@ -21,7 +21,7 @@ pub(super) fn add(linker: &mut Linker<Ctx>) -> Result<()> {
         linker.instance(name)?.func_wrap(
             "log",
             |ctx: StoreContextMut<'_, Ctx>, (level, context, message): (Level, String, String)| {
-                ctx.data().call.shared.log.line(level.into(), &context, &message);
+                ctx.data().call.log(level.into(), &context, &message);
                 Ok(())
             },
         )?;

@@ -13,7 +13,9 @@ use lattice_capability::{
     OutgoingHttp, RequestOptions, SwapError,
 };
 use lattice_core::{Fault, InterfaceId, LinkLabel, Party};
-use lattice_engine::{Actor, Granted, Linked, LogLevel, Need, OutgoingCall, PeerCall, Refusal, TurnRef, Values};
+use lattice_engine::{
+    Actor, Granted, Linked, LogLevel, LogLine, Need, OutgoingCall, PeerCall, Refusal, TurnRef, Values,
+};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
@@ -154,8 +156,10 @@ impl Linked for World {
         }
     }
 
-    fn log(&self, level: LogLevel, context: &str, message: &str) {
-        self.log.lock().push((level, context.to_owned(), message.to_owned()));
+    fn log(&self, line: LogLine<'_>) {
+        self.log
+            .lock()
+            .push((line.level, line.about().to_owned(), line.message.to_owned()));
     }
 }
 

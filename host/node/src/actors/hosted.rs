@@ -9,8 +9,9 @@ use lattice_capability::{BrokerMessage, CallContext, HttpBody};
 use lattice_control::{ActorState, ActorStatus};
 use lattice_core::presence::ActorPlacement;
 use lattice_core::{ActorSpec, Fault, Fingerprint, UnixSeconds, VersionedInterface};
-use lattice_engine::{Actor, Args, Compiled, Values};
+use lattice_engine::{Actor, ActorStats, Args, Compiled, Values};
 
+use crate::failures::Failures;
 use crate::gate::Gate;
 use crate::route::Load;
 use crate::stateful::EngineKind;
@@ -31,6 +32,7 @@ pub(crate) struct Hosted {
     leaving: AtomicBool,
     replicas: AtomicU32,
     ready_since: UnixSeconds,
+    failures: Arc<Failures>,
 }
 
 /// How a drain ended.
@@ -46,16 +48,17 @@ pub(crate) struct Entry {
 }
 
 impl Hosted {
-    pub(crate) fn new(spec: ActorSpec, engine: Actor, replicas: u32) -> Self {
+    pub(crate) fn new(spec: ActorSpec, engine: Actor, replicas: u32, failures: Arc<Failures>) -> Self {
         Self {
             fingerprint: spec.fingerprint(),
-            kind: EngineKind::of(&engine, &spec),
+            kind: EngineKind::of(&engine, &spec, &failures),
             spec,
             engine,
             gate: Gate::default(),
             leaving: AtomicBool::new(false),
             replicas: AtomicU32::new(replicas),
             ready_since: UnixSeconds::from(SystemTime::now()),
+            failures,
         }
     }
 
@@ -93,6 +96,11 @@ impl Hosted {
             in_flight: stats.in_flight + stats.waiting,
             capacity: stats.capacity,
         }
+    }
+
+    /// Its numbers.
+    pub(crate) fn stats(&self) -> ActorStats {
+        self.engine.stats()
     }
 
     /// From the next heartbeat on, others are told to go elsewhere.
@@ -177,12 +185,14 @@ impl Entry {
         request: http::Request<HttpBody>,
         ctx: CallContext,
     ) -> Result<http::Response<HttpBody>, Fault> {
-        self.hosted.engine.http(request, ctx).await
+        let answered = self.hosted.engine.http(request, ctx).await;
+        self.noted(answered)
     }
 
     /// Hands a message to the actor.
     pub(crate) async fn message(self, message: BrokerMessage, ctx: &CallContext) -> Result<Result<(), String>, Fault> {
-        self.hosted.engine.message(message, ctx).await
+        let handled = self.hosted.engine.message(message, ctx).await;
+        self.noted(handled)
     }
 
     /// Calls a function of the actor, with arguments that never left this process.
@@ -193,7 +203,8 @@ impl Entry {
         args: Args<'_>,
         ctx: &CallContext,
     ) -> Result<Values, Fault> {
-        self.hosted.engine.call(interface, function, args, ctx).await
+        let called = self.hosted.engine.call(interface, function, args, ctx).await;
+        self.noted(called)
     }
 
     /// Calls a function of the actor, with arguments from the wire.
@@ -204,7 +215,8 @@ impl Entry {
         args: &[u8],
         ctx: &CallContext,
     ) -> Result<Bytes, Fault> {
-        self.hosted.engine.call_encoded(interface, function, args, ctx).await
+        let called = self.hosted.engine.call_encoded(interface, function, args, ctx).await;
+        self.noted(called)
     }
 
     /// Calls a function of the actor, with arguments that a person typed.
@@ -215,7 +227,13 @@ impl Entry {
         args: &str,
         ctx: &CallContext,
     ) -> Result<String, Fault> {
-        self.hosted.engine.call_text(interface, function, args, ctx).await
+        let called = self.hosted.engine.call_text(interface, function, args, ctx).await;
+        self.noted(called)
+    }
+
+    /// What a call came to, once it was noted if the actor failed.
+    fn noted<T>(&self, outcome: Result<T, Fault>) -> Result<T, Fault> {
+        self.hosted.failures.noted(&self.hosted.spec.name, outcome)
     }
 
     /// The longest body that the actor takes.

@@ -16,7 +16,7 @@ use tokio::task::JoinError;
 use tracing::{info, warn};
 
 use super::{Hosted, probe, refusal};
-use crate::events::names;
+use crate::events::{names, tell_ordered};
 use crate::grants::Source;
 use crate::linked::ActorLinks;
 use crate::shared::Shared;
@@ -51,8 +51,8 @@ impl Shared {
         if let Err(error) = &outcome {
             warn!(actor = %name, %error, "actor not started");
             let data = json!({ "reason": error.message });
-            self.events
-                .tell(names::ACTOR_START_FAILED, Some(Party::Actor(name).to_string()), data);
+            let about = Party::Actor(name).to_string();
+            tell_ordered(&self.events, progress, names::ACTOR_START_FAILED, about, data);
         }
         outcome
     }
@@ -78,9 +78,11 @@ impl Shared {
         let stays = |hosted: &Arc<Hosted>| hosted.spec.is_same(&spec) || occasion == Occasion::Restart;
         if let Some(hosted) = self.actors.get(&spec.name).filter(stays) {
             if occasion == Occasion::Command {
+                let before = hosted.replicas();
                 hosted.scale(replicas);
                 self.orders.runs_actor(&hosted.spec, replicas);
                 self.tell_others().await;
+                self.tell_scaled(&hosted, before, progress);
             }
             let took_ms = elapsed_ms(started);
             return Ok(ActorStarted {
@@ -131,35 +133,45 @@ impl Shared {
             self.stateful.host(kind).await;
         }
         self.tell_others().await;
-        let data = json!({ "digest": digest, "image": hosted.spec.image, "replicas": hosted.replicas() });
+        let spec = &hosted.spec;
+        let data = json!({ "digest": digest, "image": spec.image, "replicas": hosted.replicas(), "app": spec.app });
         let Some(before) = before else {
             info!(actor = %hosted.spec.name, %digest, replicas = hosted.replicas(), "actor started");
-            self.events.tell(names::ACTOR_STARTED, Some(party), data);
+            tell_ordered(&self.events, progress, names::ACTOR_STARTED, party, data);
             return;
         };
         progress.step(format!("draining the former `{}`", hosted.spec.name));
         let drained = before.drain(grace).await;
         self.actors.forget(&before);
         info!(actor = %hosted.spec.name, %digest, before = %before.spec.digest, cancelled = drained.cancelled, "actor replaced");
-        self.events.tell(names::ACTOR_REPLACED, Some(party), data);
+        tell_ordered(&self.events, progress, names::ACTOR_REPLACED, party, data);
+    }
+
+    fn tell_scaled(&self, hosted: &Hosted, before: u32, progress: &ProgressSink) {
+        let replicas = hosted.replicas();
+        if replicas != before {
+            let about = Party::Actor(hosted.spec.name.clone()).to_string();
+            let data = json!({ "replicas": replicas, "before": before, "app": hosted.spec.app });
+            tell_ordered(&self.events, progress, names::ACTOR_SCALED, about, data);
+        }
     }
 
     /// Changes how many replicas run here.
-    pub(crate) async fn scale_actor(&self, request: &ActorScale) -> Result<ActorStatus, ControlError> {
+    pub(crate) async fn scale_actor(
+        &self,
+        request: &ActorScale,
+        progress: &ProgressSink,
+    ) -> Result<ActorStatus, ControlError> {
         check_replicas(&request.actor, request.replicas)?;
         let _turn = self.actors.turns.take(&request.actor).await;
         let hosted = self.actor(&request.actor)?;
-        if hosted.replicas() != request.replicas {
+        let before = hosted.replicas();
+        if before != request.replicas {
             hosted.scale(request.replicas);
             self.orders.runs_actor(&hosted.spec, request.replicas);
             self.tell_others().await;
             info!(actor = %request.actor, replicas = request.replicas, "actor scaled");
-            let about = Party::Actor(request.actor.clone()).to_string();
-            self.events.tell(
-                names::ACTOR_SCALED,
-                Some(about),
-                json!({ "replicas": request.replicas }),
-            );
+            self.tell_scaled(&hosted, before, progress);
         }
         Ok(hosted.status())
     }
@@ -176,6 +188,7 @@ impl Shared {
         let hosted = self.actor(&request.actor)?;
         progress.step(format!("draining `{}`", request.actor));
         let (shared, grace) = (Arc::clone(self), Duration::from_millis(request.drain_ms));
+        let order = progress.clone();
         let stopped = self.tasks.spawn_with("stop an actor", async move {
             let _turn = turn;
             hosted.set_leaving();
@@ -191,12 +204,9 @@ impl Shared {
             shared.tell_others().await;
             let actor = hosted.spec.name.clone();
             info!(%actor, cancelled = drained.cancelled, "actor stopped");
-            let data = json!({ "cancelled": drained.cancelled });
-            shared.events.tell(
-                names::ACTOR_STOPPED,
-                Some(Party::Actor(actor.clone()).to_string()),
-                data,
-            );
+            let data = json!({ "cancelled": drained.cancelled, "app": hosted.spec.app });
+            let about = Party::Actor(actor.clone()).to_string();
+            tell_ordered(&shared.events, &order, names::ACTOR_STOPPED, about, data);
             Ok(ActorStopped {
                 actor,
                 cancelled: drained.cancelled as u64,
@@ -273,7 +283,7 @@ impl Shared {
                 "a stateful actor exports lattice:actor/lifecycle; `lattice inspect` shows what this one exports";
             return Err(ControlError::invalid(message).with_help(help));
         }
-        Ok(Hosted::new(spec, engine, replicas))
+        Ok(Hosted::new(spec, engine, replicas, Arc::clone(&self.failures)))
     }
 
     fn options(&self, spec: &ActorSpec, replicas: u32) -> Result<ActorOptions, ControlError> {

@@ -31,6 +31,12 @@ pub(super) fn summary(shared: &Shared) -> MemberSummary {
     }
 }
 
+/// What people call this host.
+pub(super) fn name(shared: &Shared) -> String {
+    let me = shared.member.directory().get(shared.member.id());
+    me.map(|me| me.presence.name.clone()).unwrap_or_default()
+}
+
 /// Everything this host runs.
 pub(super) fn inventory(shared: &Shared) -> InventoryReply {
     InventoryReply {

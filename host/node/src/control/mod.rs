@@ -16,13 +16,13 @@ use lattice_control::{
     ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, AppsProgress,
     AppsProgressReply, Call, CallReply, ControlError, Doctor, DoctorReport, Handler, HostSchedule, HostStop,
     HostStopping, Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved,
-    Links, LinksReply, MemberSummary, Ping, Placements, PlacementsReply, ProgressSink, ProviderStart, ProviderStarted,
-    ProviderStop, ProviderStopped,
+    Links, LinksReply, Logs, LogsReply, MemberSummary, Ping, Placements, PlacementsReply, ProgressSink, ProviderStart,
+    ProviderStarted, ProviderStop, ProviderStopped, Traces, TracesReply,
 };
 use lattice_core::{LinkId, LinkLabel, Party, VersionedInterface};
 
 use crate::actors::Occasion;
-use crate::events::names;
+use crate::events::{names, tell_ordered};
 use crate::shared::Shared;
 
 /// Carries out commands on one node.
@@ -65,16 +65,35 @@ impl Handler for NodeHandler {
             .unwrap_or_default())
     }
 
-    async fn host_schedule(&self, request: HostSchedule) -> Result<MemberSummary, ControlError> {
+    async fn logs(&self, request: Logs) -> Result<LogsReply, ControlError> {
+        let runs = self.shared.actors.get(&request.actor).is_some();
+        Ok(self.shared.logs.read(&request, runs))
+    }
+
+    async fn traces(&self, request: Traces) -> Result<TracesReply, ControlError> {
+        let name = inventory::name(&self.shared);
+        Ok(TracesReply::of(name, &self.shared.recent, &request.wanted))
+    }
+
+    async fn host_schedule(
+        &self,
+        request: HostSchedule,
+        progress: ProgressSink,
+    ) -> Result<MemberSummary, ControlError> {
         self.shared.orders.set_scheduling(request.scheduling);
         self.shared.tell_others().await;
         let data = serde_json::json!({ "scheduling": request.scheduling });
-        self.shared.events.tell(names::HOST_SCHEDULING, None, data);
+        let about = format!("host/{}", self.shared.member.id());
+        tell_ordered(&self.shared.events, &progress, names::HOST_SCHEDULING, about, data);
         Ok(inventory::summary(&self.shared))
     }
 
     async fn host_stop(&self, request: HostStop, progress: ProgressSink) -> Result<HostStopping, ControlError> {
         progress.step("draining this host");
+        if let Some(by) = progress.by() {
+            // Whoever was first has it drained; the others wait for the same drain.
+            let _ = self.shared.stopped_by.set(by.to_string());
+        }
         // Drained in a task of its own: whoever ordered it may hang up, the host is on its way out all the same.
         let (shared, grace) = (Arc::clone(&self.shared), Duration::from_millis(request.drain_ms));
         let drained = self.shared.tasks.spawn_with("stop the host", async move {
@@ -94,8 +113,8 @@ impl Handler for NodeHandler {
         self.shared.start_actor(request, Occasion::Command, &progress).await
     }
 
-    async fn actor_scale(&self, request: ActorScale, _progress: ProgressSink) -> Result<ActorStatus, ControlError> {
-        self.shared.scale_actor(&request).await
+    async fn actor_scale(&self, request: ActorScale, progress: ProgressSink) -> Result<ActorStatus, ControlError> {
+        self.shared.scale_actor(&request, &progress).await
     }
 
     async fn actor_stop(&self, request: ActorStop, progress: ProgressSink) -> Result<ActorStopped, ControlError> {

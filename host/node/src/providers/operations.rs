@@ -12,7 +12,7 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::supervisor::Supervisor;
-use crate::events::names;
+use crate::events::{names, tell_ordered};
 use crate::invoker::NodeInvoker;
 use crate::shared::Shared;
 
@@ -52,6 +52,7 @@ impl Shared {
             config: spec.config.clone(),
             invoker: Arc::new(NodeInvoker::new(self, spec.name.clone())),
             bus: self.bus.clone(),
+            tracer: self.tracer.clone(),
         };
         let name = spec.name.clone();
         let (provider, supervisor) = Supervisor::start(spec, setup, Arc::clone(&self.member), self.events.clone())
@@ -72,8 +73,8 @@ impl Shared {
         self.tasks.spawn("a provider's supervisor", supervisor.run());
         info!(provider = %name, kind = %provider.spec.kind, endpoints = ?provider.status().endpoints, "provider started");
         let data = json!({ "kind": provider.spec.kind, "endpoints": provider.status().endpoints });
-        self.events
-            .tell(names::PROVIDER_STARTED, Some(Party::Provider(name).to_string()), data);
+        let about = Party::Provider(name).to_string();
+        tell_ordered(&self.events, progress, names::PROVIDER_STARTED, about, data);
         drop(turn);
         self.tell_others().await;
         Ok(ProviderStarted {
@@ -97,6 +98,7 @@ impl Shared {
         })?;
         progress.step(format!("draining provider `{name}`"));
         let (shared, grace) = (Arc::clone(self), Duration::from_millis(request.drain_ms));
+        let order = progress.clone();
         let stopped = self.tasks.spawn_with("stop a provider", async move {
             let _turn = turn;
             provider.set_leaving();
@@ -109,9 +111,8 @@ impl Shared {
                 Some(ShutdownReport::Drained) | None => 0,
             };
             let about = Party::Provider(provider.spec.name.clone()).to_string();
-            shared
-                .events
-                .tell(names::PROVIDER_STOPPED, Some(about), json!({ "cancelled": cancelled }));
+            let data = json!({ "cancelled": cancelled });
+            tell_ordered(&shared.events, &order, names::PROVIDER_STOPPED, about, data);
         });
         stopped
             .await

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use lattice_core::{ActorName, KeyedActor, MemberId};
 use lattice_stateful::MoveOrder;
+use lattice_telemetry::{SpanKind, Status};
 use tracing::{info, warn};
 
 use crate::shared::Shared;
@@ -26,6 +27,7 @@ impl Shared {
             return;
         }
         info!(actors = live.len(), "moving stateful actors to other hosts");
+        let span = self.tracer.always("evacuate", SpanKind::Internal, None);
         let moves = futures::stream::iter(live).map(async |actor| {
             let Some(to) = self.home_without_me(&actor) else {
                 return false;
@@ -33,19 +35,28 @@ impl Shared {
             let order = MoveOrder {
                 actor,
                 to,
+                by: self.stopped_by.get().cloned(),
                 pause_max: PAUSE_MAX,
                 progress: Arc::new(|_| ()),
+                trace: span.handle(),
             };
-            runtime.move_actor(order).await.is_ok()
+            self.move_timed(runtime, order).await.is_ok()
         });
         let moved = moves
             .buffer_unordered(AT_A_TIME)
             .filter(|moved| std::future::ready(*moved))
             .count();
-        match tokio::time::timeout_at(until.into(), moved).await {
-            Ok(moved) => info!(moved, "stateful actors moved"),
-            Err(_) => warn!("not all stateful actors could be moved in time; the others are put to rest"),
-        }
+        let status = match tokio::time::timeout_at(until.into(), moved).await {
+            Ok(moved) => {
+                info!(moved, "stateful actors moved");
+                Status::Ok
+            }
+            Err(_) => {
+                warn!("not all stateful actors could be moved in time; the others are put to rest");
+                Status::error("timeout", "not all stateful actors could be moved in time")
+            }
+        };
+        span.end(status, Vec::new);
     }
 
     fn home_without_me(&self, actor: &KeyedActor) -> Option<MemberId> {

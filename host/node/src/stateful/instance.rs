@@ -1,5 +1,6 @@
 //! One live instance, as the runtime sees it: calls in the form of the wire, answers too.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -7,24 +8,51 @@ use bytes::Bytes;
 use lattice_capability::http::full_body;
 use lattice_capability::messaging::wire::{MessagingReply, MessagingRequest};
 use lattice_core::stateful::{Effects, Refusal, Saved, StopReason};
-use lattice_core::{Fault, FaultKind};
+use lattice_core::{ActorName, Fault, FaultKind};
 use lattice_engine::Live;
 use lattice_stateful::{Answer, Call, Due, Instance, Turn};
 use provider_sdk::remote;
 
 use super::wire::{self, PeerReply, Purpose};
+use crate::failures::Failures;
 
 /// A live instance.
 pub(crate) struct LiveInstance {
     live: Live,
+    name: ActorName,
     body_max: usize,
+    failures: Arc<Failures>,
 }
 
 impl LiveInstance {
-    pub(crate) fn new(live: Live, body_bytes_max: u64) -> Self {
+    pub(crate) fn new(live: Live, name: ActorName, body_bytes_max: u64, failures: Arc<Failures>) -> Self {
         Self {
             live,
+            name,
             body_max: usize::try_from(body_bytes_max).unwrap_or(usize::MAX),
+            failures,
+        }
+    }
+
+    async fn turn(&mut self, call: &Call, turn: lattice_engine::Turn) -> Result<(Answer, Effects), Fault> {
+        match wire::purpose(call) {
+            Purpose::Http => self.http(call, turn).await,
+            Purpose::Message => self.message(call, turn).await,
+            Purpose::Peer => self.receive(call, turn).await,
+            Purpose::Function => {
+                let called = self
+                    .live
+                    .call_encoded(&call.interface, &call.function, &call.body, turn);
+                let (results, effects) = called.await?;
+                Ok((body(results), effects))
+            }
+            Purpose::Text => {
+                let text = str::from_utf8(&call.body)
+                    .map_err(|_| Fault::new(FaultKind::BadArguments, "the arguments are no text"))?;
+                let called = self.live.call_text(&call.interface, &call.function, text, turn);
+                let (results, effects) = called.await?;
+                Ok((body(results.into()), effects))
+            }
         }
     }
 
@@ -65,32 +93,16 @@ impl LiveInstance {
 #[async_trait]
 impl Instance for LiveInstance {
     async fn serve(&mut self, call: &Call, turn: Turn) -> Result<(Answer, Effects), Fault> {
-        let turn = told(turn);
-        match wire::purpose(call) {
-            Purpose::Http => self.http(call, turn).await,
-            Purpose::Message => self.message(call, turn).await,
-            Purpose::Peer => self.receive(call, turn).await,
-            Purpose::Function => {
-                let called = self
-                    .live
-                    .call_encoded(&call.interface, &call.function, &call.body, turn);
-                let (results, effects) = called.await?;
-                Ok((body(results), effects))
-            }
-            Purpose::Text => {
-                let text = str::from_utf8(&call.body)
-                    .map_err(|_| Fault::new(FaultKind::BadArguments, "the arguments are no text"))?;
-                let called = self.live.call_text(&call.interface, &call.function, text, turn);
-                let (results, effects) = called.await?;
-                Ok((body(results.into()), effects))
-            }
-        }
+        let outcome = self.turn(call, told(turn)).await;
+        self.failures.noted(&self.name, outcome)
     }
 
     async fn fire(&mut self, due: &Due, turn: Turn) -> Result<(Result<(), Refusal>, Effects), Fault> {
-        self.live
+        let fired = self
+            .live
             .fire(&due.name, due.due_ms, due.payload.clone(), due.missed, told(turn))
-            .await
+            .await;
+        self.failures.noted(&self.name, fired)
     }
 
     async fn save(&mut self, deadline: Instant) -> Result<Saved, Fault> {

@@ -8,6 +8,7 @@ use lattice_engine::Actor;
 use lattice_stateful::{Instance, Kind, WakeError, Waking};
 
 use super::instance::LiveInstance;
+use crate::failures::Failures;
 
 /// A component, joined with its links, that makes live instances.
 pub(crate) struct EngineKind {
@@ -16,11 +17,12 @@ pub(crate) struct EngineKind {
     component: Digest,
     limits: Limits,
     policy: Stateful,
+    failures: Arc<Failures>,
 }
 
 impl EngineKind {
     /// What the engine and the spec say of a stateful actor; none for one that is not.
-    pub(crate) fn of(engine: &Actor, spec: &ActorSpec) -> Option<Arc<Self>> {
+    pub(crate) fn of(engine: &Actor, spec: &ActorSpec, failures: &Arc<Failures>) -> Option<Arc<Self>> {
         engine.is_stateful().then(|| {
             Arc::new(Self {
                 engine: engine.clone(),
@@ -28,6 +30,7 @@ impl EngineKind {
                 component: spec.digest,
                 limits: spec.limits.clone(),
                 policy: spec.kind.stateful().copied().unwrap_or_default(),
+                failures: Arc::clone(failures),
             })
         })
     }
@@ -68,7 +71,12 @@ impl Kind for EngineKind {
             trace: None,
         };
         match self.engine.wake(waking).await {
-            Ok(live) => Ok(Box::new(LiveInstance::new(live, self.limits.body_bytes_max))),
+            Ok(live) => Ok(Box::new(LiveInstance::new(
+                live,
+                self.name.clone(),
+                self.limits.body_bytes_max,
+                Arc::clone(&self.failures),
+            ))),
             Err(lattice_engine::WakeError::Refused(refusal)) => Err(WakeError::Refused(refusal)),
             Err(lattice_engine::WakeError::Failed(fault)) => Err(WakeError::Failed(fault)),
         }

@@ -6,6 +6,7 @@ mod kind;
 mod neighbours;
 mod orders;
 mod peers;
+mod timing;
 mod wire;
 
 use std::sync::Arc;
@@ -120,6 +121,7 @@ async fn start(shared: &Arc<Shared>) -> Result<Runtime, lattice_bus::StateError>
         neighbours: Arc::new(HostNeighbours::new(shared)),
         timing: Timing::default(),
         memory_max: shared.stateful_memory_max,
+        tracer: shared.tracer.clone(),
     })
     .await
 }

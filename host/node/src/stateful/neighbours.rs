@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lattice_capability::SpanRef;
 use lattice_core::stateful::{Lane, PeerSend, Refusal};
 use lattice_core::{Fault, FaultKind, KeyedActor, MemberId, Party};
 use lattice_mesh::{HostAsk, KeyedTarget};
-use lattice_stateful::{Details, Neighbours, Question};
+use lattice_stateful::{Details, MOVED, Neighbours, Question};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -39,11 +40,18 @@ impl HostNeighbours {
 
 #[async_trait]
 impl Neighbours for HostNeighbours {
-    async fn ask(&self, host: &MemberId, question: Question, body: Bytes, deadline: Instant) -> Result<Bytes, Fault> {
+    async fn ask(
+        &self,
+        host: &MemberId,
+        question: Question,
+        body: Bytes,
+        deadline: Instant,
+        trace: Option<SpanRef>,
+    ) -> Result<Bytes, Fault> {
         let ask = HostAsk {
             verb: question.verb().parse().expect("a constant verb is well-formed"),
             deadline,
-            trace: None,
+            trace,
             head: Bytes::new(),
             body: body.into(),
         };
@@ -98,9 +106,13 @@ impl Neighbours for HostNeighbours {
             .into_iter()
             .map(|(name, text)| (name.to_owned(), Value::String(text)))
             .collect();
+        let name = match what {
+            MOVED => names::KEYED_MOVED,
+            _ => names::KEYED_ACTOR,
+        };
         data.insert("what".to_owned(), Value::String(what.to_owned()));
         shared
             .events
-            .tell(names::KEYED_ACTOR, Some(format!("actor/{actor}")), Value::Object(data));
+            .tell(name, Some(format!("actor/{actor}")), Value::Object(data));
     }
 }

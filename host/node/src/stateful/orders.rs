@@ -12,6 +12,8 @@ use lattice_control::{
 use lattice_core::stateful::Lane;
 use lattice_core::{ActorKey, ActorName, CallAddress, FaultKind, KeyedActor, MemberId, Party, VersionedInterface};
 use lattice_stateful::{MoveError, MoveOrder, Moved, Runtime};
+use lattice_telemetry::conventions as is;
+use lattice_telemetry::{KeyValue, SpanKind, Status};
 use uuid::Uuid;
 
 use super::wire::text_head;
@@ -71,35 +73,47 @@ impl Shared {
         let runtime = self.keyed_runtime(&request.name)?;
         let started = Instant::now();
         let pause_max = Duration::from_millis(request.pause_max_ms);
+        let by = progress.by().map(ToString::to_string);
         if let Some(key) = &request.key {
             let actor = KeyedActor::new(request.name.clone(), key.clone());
             let (sink, shown) = (progress.clone(), actor.clone());
             let order = MoveOrder {
                 actor: actor.clone(),
                 to: request.to.clone(),
+                by: by.clone(),
                 pause_max,
                 progress: Arc::new(move |phase| sink.step(format!("moving `{shown}`: {}", phase.name()))),
+                trace: None,
             };
-            let moved = runtime.move_actor(order).await;
+            let moved = self.move_timed(runtime, order).await;
             let moved = moved.map_err(|error| not_moved(&actor, &error))?;
             return Ok(summary(vec![(actor, Ok(moved))], started));
         }
         let actors = runtime.live().into_iter().filter(|actor| actor.name == request.name);
         let actors: Vec<_> = actors.collect();
         let (total, done) = (actors.len(), AtomicUsize::new(0));
+        let span = self.tracer.always("move all", SpanKind::Internal, None);
         let moves = futures::stream::iter(actors).map(async |actor| {
             let order = MoveOrder {
                 actor: actor.clone(),
                 to: request.to.clone(),
+                by: by.clone(),
                 pause_max,
                 progress: Arc::new(|_| ()),
+                trace: span.handle(),
             };
-            let moved = runtime.move_actor(order).await;
+            let moved = self.move_timed(runtime, order).await;
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             progress.step(format!("moved {done} of {total}"));
             (actor, moved)
         });
         let outcomes = moves.buffer_unordered(MOVES_AT_A_TIME).collect().await;
+        span.end(Status::Ok, || {
+            vec![
+                KeyValue::new(is::ACTOR, request.name.to_string()),
+                KeyValue::new(is::TARGET_HOST, request.to.to_string()),
+            ]
+        });
         Ok(summary(outcomes, started))
     }
 
@@ -159,6 +173,8 @@ fn summary(outcomes: Vec<(KeyedActor, Result<Moved, MoveError>)>, started: Insta
                 summary.pauses_us.push(pause);
                 summary.bytes += moved.bytes;
             }
+            // It was being woken here, and is elsewhere: nothing of it has to move.
+            Err(MoveError::NotHere(_) | MoveError::AlreadyThere) => {}
             Err(error) => summary.stayed.push(KeyedStayed {
                 key: actor.key,
                 reason: error.to_string(),

@@ -8,7 +8,6 @@ use lattice_stateful::Call;
 use serde::{Deserialize, Serialize};
 
 use super::BODY_MAX;
-use crate::invoke::from_mesh;
 
 /// The interface by which stateful actors reach each other.
 pub(crate) const PEER_INTERFACE: &str = "lattice:actor/peer-handler@0.1.0";
@@ -86,7 +85,7 @@ pub(super) async fn take_in(call: IncomingCall) -> Result<Call, Fault> {
         function: call.function.to_string(),
         invocation: call.id,
         deadline: call.deadline,
-        trace: call.trace.as_ref().and_then(from_mesh),
+        trace: call.trace,
         head: call.head,
         body,
     })

@@ -7,6 +7,7 @@ use lattice_bus::{Bus, BusConfig};
 use lattice_core::token::{Draft, HostGrant, sign};
 use lattice_core::{Labels, MemberId};
 use lattice_engine::EngineConfig;
+use lattice_telemetry::{Instruments, Recent, Telemetry, Tracer};
 use nkeys::KeyPair;
 
 use super::{TestLattice, validity};
@@ -33,6 +34,12 @@ pub struct HostOptions {
     pub stateful_memory_max: Option<u64>,
     /// Whether it has a controller, which may lead.
     pub leads: bool,
+    /// Where its spans go.
+    pub tracer: Tracer,
+    /// Those of the last while.
+    pub recent: Recent,
+    /// What counts and times what it does.
+    pub instruments: Instruments,
 }
 
 impl HostOptions {
@@ -48,6 +55,9 @@ impl HostOptions {
             replicas_max: None,
             stateful_memory_max: None,
             leads: false,
+            tracer: Tracer::off(),
+            instruments: Instruments::off(),
+            recent: Recent::default(),
         }
     }
 
@@ -62,6 +72,14 @@ impl HostOptions {
     #[must_use]
     pub fn leading(mut self) -> Self {
         self.leads = true;
+        self
+    }
+
+    /// The same, telling of its work.
+    #[must_use]
+    pub fn telling(mut self, telemetry: &Telemetry) -> Self {
+        (self.tracer, self.recent) = (telemetry.tracer(), telemetry.recent());
+        self.instruments = telemetry.instruments(true);
         self
     }
 
@@ -160,6 +178,9 @@ impl TestHost {
             // One cache for all hosts of a lattice: they are of one kind, and compiling is what tests wait for.
             engine: EngineConfig::new(lattice.folder.path().join("compiled")),
             replicas_max: options.replicas_max,
+            tracer: options.tracer.clone(),
+            instruments: options.instruments.clone(),
+            recent: options.recent.clone(),
             stateful_memory_max: options
                 .stateful_memory_max
                 .unwrap_or_else(NodeConfig::default_stateful_memory),

@@ -9,7 +9,7 @@ mod guests;
 mod host;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use lattice_bus::{Bus, BusConfig};
@@ -53,6 +53,8 @@ impl AsHost for MemberId {
 
 /// As long as anything may take on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries to reach a host that may not be known everywhere yet.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// A lattice whose keys are in this process.
 pub struct TestLattice {
@@ -371,10 +373,18 @@ impl TestLattice {
         );
     }
 
-    /// A host as commands address it.
+    /// A host as commands address it, as soon as it answers: servers of a cluster hear of a new host one after another.
     pub async fn summary(&self, host: &impl AsHost) -> MemberSummary {
-        let reply = self.client.read(host.member_id(), &lattice_control::Ping {}).await;
-        reply.unwrap_or_else(|error| panic!("host {} does not answer: {error:?}", host.member_id()))
+        let begun = Instant::now();
+        loop {
+            match self.client.read(host.member_id(), &lattice_control::Ping {}).await {
+                Ok(summary) => return summary,
+                Err(error) if begun.elapsed() > PATIENCE => {
+                    panic!("host {} does not answer: {error:?}", host.member_id())
+                }
+                Err(_) => tokio::time::sleep(BETWEEN_TRIES).await,
+            }
+        }
     }
 }
 

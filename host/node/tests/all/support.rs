@@ -84,6 +84,18 @@ impl Http {
         self.request(Method::GET, url, "").await
     }
 
+    /// Gets with one more header.
+    pub(crate) async fn get_with(&self, url: &str, header: &'static str, value: &str) -> Answer {
+        let request = Request::get(url).header(header, value).body(Full::default());
+        let response = self.0.request(request.expect("a request")).await.expect("an answer");
+        let status = response.status();
+        let body = response.into_body().collect().await.expect("a whole body");
+        Answer {
+            status,
+            body: body.to_bytes(),
+        }
+    }
+
     pub(crate) async fn post(&self, url: &str, body: impl Into<Bytes>) -> Answer {
         self.request(Method::POST, url, body).await
     }

@@ -66,6 +66,8 @@ pub(crate) async fn revive(
                         shared.doubtful.lock().remove(actor);
                         if cause == Cause::Recovered {
                             info!(%actor, epoch = record.epoch, "took an actor over");
+                            let details = vec![("epoch", record.epoch.to_string())];
+                            shared.neighbours.tell(actor, "taken over after a loss", details);
                         }
                         return wake(shared, kind, actor, standing, record, revision, cause).await;
                     }
@@ -117,9 +119,11 @@ async fn wake(
         .get_state(actor, &record.state)
         .await
         .map_err(store_failed)?;
-    let instance = instance(kind, actor, &record, &state, cause)
-        .await
-        .map_err(|error| NotAwake::Failed(wake_failed(actor, &error)))?;
+    let instance = instance(kind, actor, &record, &state, cause).await.map_err(|error| {
+        let details = vec![("error", error.to_string())];
+        shared.neighbours.tell(actor, "does not wake and is put down", details);
+        NotAwake::Failed(wake_failed(actor, &error))
+    })?;
     Ok(Awake {
         actor: actor.clone(),
         instance,

@@ -15,6 +15,7 @@
 
 mod source;
 mod target;
+mod trace;
 mod wire;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use lattice_capability::SpanRef;
 use lattice_core::{Fault, KeyedActor, MemberId};
 use tokio::sync::oneshot;
 
@@ -31,9 +33,13 @@ use crate::runtime::{Runtime, Shared};
 use crate::store::{StoreError, SwapError};
 
 pub(crate) use target::{Prefetched, Staged};
+use trace::MoveTrace;
+
+/// What operators are told when an actor has moved.
+pub const MOVED: &str = "moved";
 
 /// A step of a move, for who looks on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// The target makes ready.
     Prepare,
@@ -75,6 +81,19 @@ impl Phase {
             Self::Clean => "clean",
         }
     }
+
+    /// What its span is called.
+    fn span_name(self) -> &'static str {
+        match self {
+            Self::Prepare => "move prepare",
+            Self::Seal => "move seal",
+            Self::Snapshot => "move snapshot",
+            Self::Stage => "move stage",
+            Self::Commit => "move commit",
+            Self::Switch => "move switch",
+            Self::Clean => "move clean",
+        }
+    }
 }
 
 /// Is told of each phase as it begins. Must not block.
@@ -86,10 +105,30 @@ pub struct MoveOrder {
     pub actor: KeyedActor,
     /// Where to.
     pub to: MemberId,
+    /// Who ordered it, if that was a person or a controller.
+    pub by: Option<String>,
     /// The longest pause. A move that would take longer before it changes hands is given up.
     pub pause_max: Duration,
     /// Who looks on.
     pub progress: Progress,
+    /// What it is part of.
+    pub trace: Option<SpanRef>,
+}
+
+impl Moving {
+    /// A phase begins.
+    async fn enter(&self, phase: Phase) {
+        self.trace.enter(phase);
+        (self.order.progress)(phase);
+        #[cfg(feature = "sabotage")]
+        crate::sabotage::reached(phase).await;
+    }
+}
+
+/// A move under way.
+pub(crate) struct Moving {
+    order: MoveOrder,
+    trace: MoveTrace,
 }
 
 /// A move that was made.
@@ -143,7 +182,7 @@ pub enum MoveError {
 
 /// A move as the actor's own task is asked for it: the target is prepared.
 pub(crate) struct Departure {
-    pub(crate) order: MoveOrder,
+    pub(crate) moving: Arc<Moving>,
     /// The session of the target in which it would own the actor.
     pub(crate) session: u64,
     pub(crate) done: oneshot::Sender<Result<Moved, MoveError>>,
@@ -155,7 +194,26 @@ impl Runtime {
     /// # Errors
     /// [`MoveError`], and the actor is where it was, except for [`MoveError::Gone`].
     pub async fn move_actor(&self, order: MoveOrder) -> Result<Moved, MoveError> {
-        let shared = &self.shared;
+        let trace = MoveTrace::begin(&self.shared.tracer, order.trace.as_ref());
+        let moving = Arc::new(Moving { order, trace });
+        let outcome = self.move_untold(&moving).await;
+        let order = &moving.order;
+        moving.trace.end(order, &outcome);
+        if let Ok(moved) = &outcome {
+            let mut details = vec![
+                ("to", order.to.to_string()),
+                ("pause_us", moved.pause.as_micros().to_string()),
+                ("bytes", moved.bytes.to_string()),
+                ("epoch", moved.epoch.to_string()),
+            ];
+            details.extend(order.by.clone().map(|by| ("by", by)));
+            self.shared.neighbours.tell(&order.actor, MOVED, details);
+        }
+        outcome
+    }
+
+    async fn move_untold(&self, moving: &Arc<Moving>) -> Result<Moved, MoveError> {
+        let (shared, order) = (&self.shared, &moving.order);
         if order.to == shared.me {
             return Err(MoveError::AlreadyThere);
         }
@@ -167,19 +225,21 @@ impl Runtime {
             Some(owner) if owner.member == order.to => return Err(MoveError::AlreadyThere),
             other => return Err(MoveError::NotHere(other.as_ref().map(|owner| owner.member.clone()))),
         }
-        let session = source::prepare(shared, &order, &record).await?;
+        let session = source::prepare(shared, moving, &record).await?;
         let (done, outcome) = oneshot::channel();
-        let (actor, to) = (order.actor.clone(), order.to.clone());
-        let departure = Departure { order, session, done };
-        if shared.order(&actor, Command::Depart(departure)).await
+        let moving = Arc::clone(moving);
+        let departure = Departure { moving, session, done };
+        if shared.order(&order.actor, Command::Depart(departure)).await
             && let Ok(outcome) = outcome.await
         {
             return outcome;
         }
         // It is at rest: its record alone changes hands.
-        shared
-            .hand_over(&actor, Owner { member: to, session }, record, revision)
-            .await
+        let owner = Owner {
+            member: order.to.clone(),
+            session,
+        };
+        shared.hand_over(&order.actor, owner, record, revision).await
     }
 }
 
@@ -204,6 +264,23 @@ impl Shared {
             }
             Err(SwapError::Overtaken) => Err(MoveError::Gone),
             Err(SwapError::Store(error)) => Err(error.into()),
+        }
+    }
+}
+
+impl MoveError {
+    /// What kind it is, in a word: the `error.type` of traces.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotHere(_) => "not-here",
+            Self::AlreadyThere => "already-there",
+            Self::Refused(_) => "refused",
+            Self::Unreachable(_) => "unreachable",
+            Self::TooSlow { .. } => "too-slow",
+            Self::Holds(_) => "holds-resources",
+            Self::Save(_) => "save",
+            Self::Store(_) => "store",
+            Self::Gone => "gone",
         }
     }
 }
@@ -244,7 +321,7 @@ impl fmt::Display for Millis {
 
 impl fmt::Debug for Departure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Departure({} to {})", self.order.actor, self.order.to)
+        write!(f, "Departure({:?})", self.moving.order)
     }
 }
 

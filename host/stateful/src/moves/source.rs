@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use lattice_core::{Fault, FaultKind, MemberId};
+use lattice_core::{Fault, FaultKind};
 use tracing::{info, warn};
 
 use super::wire::{self, About, Prepare, Prepared, Stage, Switch};
-use super::{Departure, MoveError, MoveOrder, Moved, Phase};
+use super::{Departure, MoveError, MoveOrder, Moved, Moving, Phase};
 use crate::activation::{Activation, End};
 use crate::ports::Question;
 use crate::random;
@@ -21,14 +21,15 @@ const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
 const SWITCH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks the target whether it could, before anything stops. Returns the session in which it would own the actor.
-pub(crate) async fn prepare(shared: &Shared, order: &MoveOrder, record: &Record) -> Result<u64, MoveError> {
-    (order.progress)(Phase::Prepare);
+pub(super) async fn prepare(shared: &Shared, moving: &Moving, record: &Record) -> Result<u64, MoveError> {
+    let order = &moving.order;
+    moving.enter(Phase::Prepare).await;
     let question = Prepare {
         actor: order.actor.clone(),
         state: record.state.clone(),
     };
     let deadline = Instant::now() + PREPARE_TIMEOUT;
-    let answer = ask(shared, &order.to, Question::Prepare, wire::encode(&question), deadline).await?;
+    let answer = ask(shared, moving, Question::Prepare, wire::encode(&question), deadline).await?;
     let prepared: Prepared = wire::decode(&answer).map_err(|fault| MoveError::Refused(fault.to_string()))?;
     Ok(prepared.session)
 }
@@ -36,14 +37,15 @@ pub(crate) async fn prepare(shared: &Shared, order: &MoveOrder, record: &Record)
 impl Activation {
     /// Goes on elsewhere, or stays. Nothing else happens meanwhile: this is the pause.
     pub(crate) async fn depart(&mut self, departure: Departure) -> Result<(), End> {
-        let Departure { order, session, done } = departure;
+        let Departure { moving, session, done } = departure;
+        let order = &moving.order;
         let there = There {
             id: random::number(),
             session,
         };
         let sealed = Instant::now();
-        (order.progress)(Phase::Seal);
-        let outcome = self.try_depart(&order, there, sealed).await;
+        moving.enter(Phase::Seal).await;
+        let outcome = self.try_depart(&moving, there, sealed).await;
         let (answer, end) = match outcome {
             Ok(moved) => {
                 info!(actor = %order.actor, to = %order.to, pause_ms = moved.pause.as_millis(), bytes = moved.bytes, "moved");
@@ -60,7 +62,8 @@ impl Activation {
         end
     }
 
-    async fn try_depart(&mut self, order: &MoveOrder, there: There, sealed: Instant) -> Result<Moved, Stay> {
+    async fn try_depart(&mut self, moving: &Moving, there: There, sealed: Instant) -> Result<Moved, Stay> {
+        let order = &moving.order;
         let until = sealed + order.pause_max;
         let too_slow = |phase| {
             let max = order.pause_max;
@@ -71,7 +74,7 @@ impl Activation {
             .map_err(|_| too_slow(Phase::Seal))?
             .map_err(|end| Stay::Over(MoveError::Gone, end))?;
 
-        (order.progress)(Phase::Snapshot);
+        moving.enter(Phase::Snapshot).await;
         let handles = self.open_handles();
         if !handles.is_empty() {
             return Err(Stay::Here(MoveError::Holds(handles)));
@@ -88,21 +91,21 @@ impl Activation {
         };
         let (mut record, bytes) = self.record_for(owner).await.map_err(Stay::Here)?;
 
-        (order.progress)(Phase::Stage);
-        self.stage(order, there, &record, until).await.map_err(Stay::Here)?;
+        moving.enter(Phase::Stage).await;
+        self.stage(moving, there, &record, until).await.map_err(Stay::Here)?;
         if Instant::now() >= until {
             self.unstage(order);
             return Err(too_slow(Phase::Stage));
         }
 
-        (order.progress)(Phase::Commit);
+        moving.enter(Phase::Commit).await;
         let epoch = record.epoch;
         match self.commit(&mut record).await {
             Ok(revision) => {
-                (order.progress)(Phase::Switch);
+                moving.enter(Phase::Switch).await;
                 self.release_ahead();
-                let pause = self.switch(order, there, revision, sealed).await;
-                (order.progress)(Phase::Clean);
+                let pause = self.switch(moving, there, revision, sealed).await;
+                moving.enter(Phase::Clean).await;
                 Ok(Moved { pause, bytes, epoch })
             }
             Err(SwapError::Overtaken) => Err(Stay::Over(MoveError::Gone, End::Lost("another host has it"))),
@@ -113,13 +116,8 @@ impl Activation {
         }
     }
 
-    async fn stage(
-        &mut self,
-        order: &MoveOrder,
-        there: There,
-        record: &Record,
-        until: Instant,
-    ) -> Result<(), MoveError> {
+    async fn stage(&mut self, moving: &Moving, there: There, record: &Record, until: Instant) -> Result<(), MoveError> {
+        let order = &moving.order;
         let question = Stage {
             id: there.id,
             actor: order.actor.clone(),
@@ -127,7 +125,7 @@ impl Activation {
             record: record.encode(),
         };
         let shared = std::sync::Arc::clone(self.shared());
-        let asked = ask(&shared, &order.to, Question::Stage, wire::encode(&question), until).await;
+        let asked = ask(&shared, moving, Question::Stage, wire::encode(&question), until).await;
         match asked {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -150,12 +148,17 @@ impl Activation {
         });
         let (shared, to) = (std::sync::Arc::clone(self.shared()), order.to.clone());
         self.shared().tasks.spawn(async move {
-            let _ = ask(&shared, &to, Question::Unstage, body, Instant::now() + SWITCH_TIMEOUT).await;
+            let deadline = Instant::now() + SWITCH_TIMEOUT;
+            let _ = shared
+                .neighbours
+                .ask(&to, Question::Unstage, body, deadline, None)
+                .await;
         });
     }
 
     /// Tells the target that it is its own, and returns how long the pause was.
-    async fn switch(&mut self, order: &MoveOrder, there: There, revision: u64, sealed: Instant) -> Duration {
+    async fn switch(&mut self, moving: &Moving, there: There, revision: u64, sealed: Instant) -> Duration {
+        let order = &moving.order;
         let question = Switch {
             id: there.id,
             actor: order.actor.clone(),
@@ -164,7 +167,7 @@ impl Activation {
         };
         let deadline = Instant::now() + SWITCH_TIMEOUT;
         let shared = std::sync::Arc::clone(self.shared());
-        let told = ask(&shared, &order.to, Question::Switch, wire::encode(&question), deadline).await;
+        let told = ask(&shared, moving, Question::Switch, wire::encode(&question), deadline).await;
         if let Err(error) = told {
             warn!(actor = %order.actor, %error, "the target was not told; the first call will tell it");
         }
@@ -190,16 +193,15 @@ enum Stay {
 
 async fn ask(
     shared: &Shared,
-    host: &MemberId,
+    moving: &Moving,
     question: Question,
     body: Bytes,
     deadline: Instant,
 ) -> Result<Bytes, MoveError> {
-    shared
+    let asked = shared
         .neighbours
-        .ask(host, question, body, deadline)
-        .await
-        .map_err(refusal)
+        .ask(&moving.order.to, question, body, deadline, moving.trace.handle());
+    asked.await.map_err(refusal)
 }
 
 /// What a fault of the target means for the move.

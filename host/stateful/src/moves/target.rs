@@ -39,6 +39,8 @@ impl Shared {
         if self.closing.is_cancelled() {
             return Err(Fault::new(FaultKind::Draining, format!("host {} is stopping", self.me)));
         }
+        // It may be back before that is forgotten.
+        self.moved.lock().remove(&actor);
         if matches!(state, Stored::Object { .. }) {
             // Should it change meanwhile, what counts is fetched later.
             let fetched = self.store.get_state(&actor, &state).await;
@@ -115,7 +117,6 @@ impl Shared {
             session,
             revision,
         } = wire::decode(body)?;
-        self.moved.lock().remove(&actor);
         let staged = self.staged.lock().remove(&actor);
         match staged {
             Some(mut staged) if staged.id == id && staged.awake.standing.id == session => {

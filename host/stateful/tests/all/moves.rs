@@ -70,7 +70,10 @@ async fn an_actor_at_rest_moves_as_well() {
     world.call("a", "add 3").await;
     let (from, to) = if one.has("a") { (&one, &other) } else { (&other, &one) };
     lattice_testkit::eventually("rest", crate::world::LIMIT, async || (!from.has("a")).then_some(())).await;
+    // There, back and there again: whoever had it before does not send callers after where it went then.
     from.move_to("a", to).await.expect("moved");
+    to.move_to("a", from).await.expect("moved back");
+    from.move_to("a", to).await.expect("moved again");
     assert_eq!(world.call("a", "get").await, "3");
     assert!(to.has("a") && !from.has("a"));
     let again = from.move_to("a", to).await.expect_err("it is there");

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use lattice_bus::{Bus, BusConfig};
+use lattice_capability::SpanRef;
 use lattice_core::stateful::{
     Cells, Effects, Image, Lane, PeerSend, Refusal, ReminderChange, Saved, StopReason, homes,
 };
@@ -18,6 +19,7 @@ use lattice_stateful::{
     Answer, Call, Details, Due, Instance, Kind, MoveError, MoveOrder, Moved, Neighbours, Question, Runtime,
     RuntimeConfig, Timing, Turn, WakeError, Waking,
 };
+use lattice_telemetry::Tracer;
 use lattice_testkit::NatsServer;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -306,7 +308,14 @@ struct Neighbourhood(Arc<Hosts>);
 
 #[async_trait]
 impl Neighbours for Neighbourhood {
-    async fn ask(&self, host: &MemberId, question: Question, body: Bytes, deadline: Instant) -> Result<Bytes, Fault> {
+    async fn ask(
+        &self,
+        host: &MemberId,
+        question: Question,
+        body: Bytes,
+        deadline: Instant,
+        _: Option<SpanRef>,
+    ) -> Result<Bytes, Fault> {
         let runtime = self.0.reach(host)?;
         let asked = tokio::time::timeout_at(deadline.into(), runtime.answer(question, &body)).await;
         asked.unwrap_or_else(|_| Err(Fault::new(FaultKind::DeadlineExceeded, "no answer in time")))
@@ -377,6 +386,7 @@ impl World {
             neighbours: Arc::new(Neighbourhood(Arc::clone(&self.hosts))),
             timing: self.timing,
             memory_max: 1 << 40,
+            tracer: Tracer::off(),
         })
         .await
         .expect("started");
@@ -419,8 +429,10 @@ impl Host {
         let order = MoveOrder {
             actor: actor(key),
             to: to.id.clone(),
+            by: None,
             pause_max,
             progress: Arc::new(|_| ()),
+            trace: None,
         };
         self.runtime.move_actor(order).await
     }

@@ -105,6 +105,29 @@ impl JetStream {
         }
     }
 
+    /// Makes a stream listen to these subjects too. Returns whether it had to be changed. The settings are read and written back whole,
+    /// those included that we have no word for.
+    pub(crate) async fn add_subjects(&self, stream: &str, wanted: &[String]) -> Result<bool, StateError> {
+        let mut info: serde_json::Value = self
+            .call(&format!("STREAM.INFO.{stream}"), &serde_json::json!({}))
+            .await?;
+        let mut config = info["config"].take();
+        let Some(subjects) = config.get_mut("subjects").and_then(serde_json::Value::as_array_mut) else {
+            return Err(StateError::unexpected("the stream has no subjects"));
+        };
+        let before = subjects.len();
+        for subject in wanted {
+            if !subjects.iter().any(|known| known == subject.as_str()) {
+                subjects.push(subject.as_str().into());
+            }
+        }
+        if subjects.len() == before {
+            return Ok(false);
+        }
+        let _: wire::Done = self.call(&format!("STREAM.UPDATE.{stream}"), &config).await?;
+        Ok(true)
+    }
+
     /// Returns the last message on a subject as the stream's leader has it, so that who wrote reads what it wrote.
     pub(crate) async fn last_message(&self, stream: &str, subject: &str) -> Result<Option<StoredMessage>, StateError> {
         let query = GetLast { last_by_subj: subject };

@@ -6,6 +6,8 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
 use super::wire::ConsumerConfig;
@@ -30,6 +32,8 @@ pub(crate) enum Start {
     LastPerSubject,
     /// With what comes after this sequence.
     After(u64),
+    /// With what was stored at this time.
+    Since(SystemTime),
 }
 
 /// A message of a stream, in order.
@@ -74,10 +78,15 @@ impl OrderedReader {
                 Start::All => "all",
                 Start::LastPerSubject => "last_per_subject",
                 Start::After(_) => "by_start_sequence",
+                Start::Since(_) => "by_start_time",
             },
             opt_start_seq: match start {
                 Start::After(sequence) => Some(sequence + 1),
-                Start::All | Start::LastPerSubject => None,
+                _ => None,
+            },
+            opt_start_time: match start {
+                Start::Since(time) => OffsetDateTime::from(time).format(&Rfc3339).ok(),
+                _ => None,
             },
             filter_subject: filter,
             ack_policy: "none",

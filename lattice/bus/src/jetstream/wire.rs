@@ -189,6 +189,8 @@ pub(crate) struct ConsumerConfig<'a> {
     pub(crate) deliver_policy: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) opt_start_seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) opt_start_time: Option<String>,
     pub(crate) filter_subject: &'a str,
     pub(crate) ack_policy: &'static str,
     pub(crate) replay_policy: &'static str,

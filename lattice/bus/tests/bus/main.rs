@@ -3,6 +3,7 @@
 mod bucket;
 mod cluster;
 mod connect;
+mod journal;
 mod lease;
 mod messages;
 mod objects;

@@ -8,17 +8,21 @@ use serde::Serialize;
 
 use super::get::What;
 use crate::{
+    about::About,
     app::App,
     failure::Failure,
-    keyed,
+    happened, keyed,
     output::{Document, for_programs, to_yaml},
     resolve,
     session::{Session, now},
-    views::{self, ActorView, KeyedLife, KeyedView, LinkView, ProviderView},
+    views::{self, ActorView, KeyedLife, KeyedView, LinkView, Names, ProviderView},
 };
 
 /// The most actors a host is asked to name when one of them is looked for; more would not fit into a message.
 const AWAKE_MAX: u64 = 4096;
+
+/// As many of the events about it are shown.
+const LAST_EVENTS: usize = 5;
 
 /// Shows all there is to know about one host, actor, provider or link
 #[derive(Args, Debug)]
@@ -50,9 +54,9 @@ impl Describe {
             Failure::not_found(format!("no {kind} is called `{name}`"))
                 .help(format!("`lattice get {kind}s` lists them"))
         };
-        let document = match self.what {
+        let members: Vec<_> = inventories.iter().map(|inventory| inventory.summary.clone()).collect();
+        let mut document = match self.what {
             What::Hosts => {
-                let members: Vec<_> = inventories.iter().map(|inventory| inventory.summary.clone()).collect();
                 let member = resolve::member(&members, name)?;
                 let inventory = inventories
                     .iter()
@@ -89,6 +93,14 @@ impl Describe {
                 described("Link", format!("link/{name}"), &links)?
             }
         };
+        let about = match self.what {
+            What::Hosts => About::Host(name.to_owned()),
+            What::Actors => name.parse()?,
+            What::Providers => About::Provider(name.parse()?),
+            What::Links => About::Link(name.strip_prefix("link/").unwrap_or(name).to_owned()),
+        };
+        let happened = happened::last(&session, about.resolve(&members)?, LAST_EVENTS).await;
+        views::last_events(&mut document, &happened, &Names::of(&members), now());
         app.print(&document)
     }
 }

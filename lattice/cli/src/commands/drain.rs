@@ -131,6 +131,7 @@ impl Drain {
                 actor: actor.name().clone(),
                 from: host.clone(),
                 to,
+                component: None,
                 drain: self.drain,
                 within: app.timeout,
             };

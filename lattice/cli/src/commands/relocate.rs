@@ -4,10 +4,11 @@ use std::{sync::Mutex, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
-use lattice_control::{InventoryReply, KeyedMove, MemberSummary, Relocate};
-use lattice_core::{KeyedActor, Labels, MemberId, application::Cause, presence::MemberKind};
+use lattice_control::{ActorStart, Component, InventoryReply, KeyedMove, MemberSummary, Relocate};
+use lattice_core::{AppName, KeyedActor, Labels, MemberId, application::Cause, presence::MemberKind};
 
 use crate::{
+    actor_spec,
     app::App,
     applications::{self, Awaited, Follower, Managed, managed},
     args::duration,
@@ -24,7 +25,9 @@ use crate::{
 #[command(after_help = "Examples:
   lattice move hello --from cloud --to edge
   lattice move cart/alice --to pi            one actor with state, alive
-  lattice move cart/alice --to zone=edge     to any host with that label")]
+  lattice move cart/alice --to zone=edge     to any host with that label
+  lattice move cart --from cloud --to pi --image cart-2.wasm
+                                             all of them, to go on in another component")]
 pub(crate) struct Move {
     /// Which actor; of those with state one: `cart/alice`
     actor: ActorArg,
@@ -34,6 +37,10 @@ pub(crate) struct Move {
     /// To this host, or to one with this label
     #[arg(long, value_name = "HOST|LABEL=VALUE")]
     to: String,
+    /// Goes on in this component there, as does every actor of that name on that host: a path or file://. An actor with state is asked
+    /// first, and one that cannot read its state stays where it was, in the component that it had
+    #[arg(long, value_name = "COMPONENT")]
+    image: Option<String>,
     /// The longest time that one actor with state may stand still; a move that would take longer is given up
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
     max_pause: Duration,
@@ -61,6 +68,7 @@ impl Move {
             ))
         })?;
         if let Some(managed) = managed(&session, name, &inventories).await? {
+            self.refuse_image(&managed.application.name)?;
             let from = resolve::member(&hosts, from)?;
             let to = resolve::member(&hosts, &self.to)?;
             return self.declare(app, &session, managed, from, to).await;
@@ -69,6 +77,7 @@ impl Move {
             actor: name.clone(),
             from: resolve::member(&hosts, from)?.clone(),
             to: resolve::member(&hosts, &self.to)?.clone(),
+            component: self.component(&session).await?,
             drain: self.drain,
             within: app.timeout,
         };
@@ -107,6 +116,9 @@ impl Move {
         if to.member == from.member {
             return Err(Failure::usage(format!("`{actor}` is to move from {} to itself", from.name)).into());
         }
+        if self.image.is_some() {
+            self.renew(app, session, inventories, from, to).await?;
+        }
         let order = KeyedMove {
             name: actor.name.clone(),
             key: Some(actor.key.clone()),
@@ -119,6 +131,58 @@ impl Move {
         let moved = session.client.send(from, &order, within, tell).await?;
         drop(narrator);
         app.print(&views::keyed_moved(actor, &from.name, &to.name, &moved)?)
+    }
+
+    /// Stores the component that `--image` names.
+    async fn component(&self, session: &Session) -> Result<Option<Component>> {
+        let Some(image) = &self.image else { return Ok(None) };
+        let read = actor_spec::read_component(image)?;
+        let (digest, _) = session.client.store_artifact(read.bytes.into()).await?;
+        Ok(Some(Component {
+            digest,
+            image: read.image,
+        }))
+    }
+
+    /// Has the actors of that name on the target go on in the component that `--image` names.
+    async fn renew(
+        &self,
+        app: &App,
+        session: &Session,
+        inventories: &[InventoryReply],
+        from: &MemberSummary,
+        to: &MemberSummary,
+    ) -> Result<()> {
+        if let Some(managed) = managed(session, &self.actor.name, inventories).await? {
+            self.refuse_image(&managed.application.name)?;
+        }
+        let Some(component) = self.component(session).await? else {
+            return Ok(());
+        };
+        let runs = |host: &MemberSummary| keyed::status(inventories, host, &self.actor.name);
+        let here = runs(from).ok_or_else(|| {
+            let name = &self.actor.name;
+            Failure::not_found(format!("{} does not run `{name}` any more", from.name))
+        })?;
+        let replicas = runs(to).map_or(1, |there| there.replicas);
+        let start = ActorStart::new(component.instead_of(&here.spec), replicas);
+        let narrator = Mutex::new(Narrator::new());
+        let tell = |progress| Narrator::tell(&narrator, &to.name, &progress);
+        session.client.send(to, &start, app.timeout, tell).await?;
+        Ok(())
+    }
+
+    /// What an application runs is in its manifest alone.
+    fn refuse_image(&self, application: &AppName) -> Result<()> {
+        if self.image.is_none() {
+            return Ok(());
+        }
+        let name = &self.actor.name;
+        Err(Failure::usage(format!(
+            "`{name}` belongs to the application `{application}`, which says its image"
+        ))
+        .help("write the new image into its manifest and `lattice apply` that: it goes on in it wherever it runs")
+        .into())
     }
 
     /// Refuses to move an actor away from where it is not.

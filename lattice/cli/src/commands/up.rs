@@ -42,6 +42,9 @@ pub(crate) struct Up {
     /// How long hosts may finish what they are doing when it ends
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     grace: Duration,
+    /// Sends the hosts' spans to an OpenTelemetry collector on this machine (port 4318 or 4317), and serves their metrics
+    #[arg(long)]
+    observe: bool,
     /// What hosts log, such as `debug` or `info,lattice_mesh=debug`
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -108,6 +111,7 @@ impl Up {
             port: self.nats_port,
             messaging: self.messaging,
             grace: self.grace,
+            observe: self.observe,
             log: self.log,
             nats_server: self.nats_server,
             host_program: self.host_program,
@@ -137,6 +141,9 @@ fn summary(record: &RunRecord) -> Result<Document> {
     let mut text = format!("lattice {}\nnats    {nats}\n", record.lattice);
     for host in record.hosts.iter().filter(|host| !host.ended) {
         text.push_str(&format!("host    {} ({})\n", host.name, host.id));
+        if let Some(address) = host.metrics {
+            text.push_str(&format!("metrics http://{address}/metrics\n"));
+        }
     }
     text.push_str(&format!("context {}\n", record.context));
     Document::single("Lattice", format!("lattice/{}", record.lattice), record, text)

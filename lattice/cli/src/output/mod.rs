@@ -145,7 +145,7 @@ impl Document {
 }
 
 /// Maps whose keys are the user's own.
-const FREE_MAPS: &[&str] = &["config", "facts", "labels", "moved", "require", "secrets"];
+const FREE_MAPS: &[&str] = &["attributes", "config", "facts", "labels", "moved", "require", "secrets"];
 
 /// A value as programs see it, with field names in one style, camel case, wherever they come from.
 pub(crate) fn for_programs<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
@@ -182,6 +182,13 @@ fn camel_case(name: &str) -> String {
         let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
         name + &initial.into_iter().chain(letters).collect::<String>()
     })
+}
+
+/// How wide the terminal is that stdout is, if it is one.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    // Some say nothing.
+    (size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
 /// Writes to stdout, with colours only where they are wanted.

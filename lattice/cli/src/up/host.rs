@@ -7,7 +7,10 @@ use lattice_core::{HostId, Labels, MemberId, OperatorId};
 use nkeys::KeyPair;
 use tokio::process::Command;
 
-use super::plan::{HostPlan, UpPlan};
+use super::{
+    observe::Observed,
+    plan::{HostPlan, UpPlan},
+};
 use crate::{
     files::{self, Privacy},
     permissions,
@@ -26,10 +29,16 @@ pub(crate) struct PreparedHost {
     bundle: PathBuf,
     controller: PathBuf,
     operator: OperatorId,
+    observed: Option<Observed>,
 }
 
 /// Makes what a host needs: its key, its token with the labels it may have, its NATS credentials.
-pub(crate) fn prepare(plan: &UpPlan, host: &HostPlan, root: &TrustRoot) -> Result<PreparedHost> {
+pub(crate) fn prepare(
+    plan: &UpPlan,
+    host: &HostPlan,
+    root: &TrustRoot,
+    observed: Option<Observed>,
+) -> Result<PreparedHost> {
     let folder = plan.home.host(host.name.as_str());
     files::create_private_dir(&folder)?;
     let key = load_or_create_key(&folder.join("host.seed"), KeyPair::new_server)?;
@@ -49,6 +58,7 @@ pub(crate) fn prepare(plan: &UpPlan, host: &HostPlan, root: &TrustRoot) -> Resul
         bundle: root.bundle_file(),
         controller: root.seed_file("controller"),
         operator: root.operator()?,
+        observed,
     })
 }
 
@@ -79,6 +89,12 @@ impl PreparedHost {
         command.args(["--grace", &format!("{}ms", plan.grace.as_millis().max(1))]);
         for (key, value) in self.labels.iter() {
             command.arg("--label").arg(format!("{key}={value}"));
+        }
+        if let Some(observed) = self.observed {
+            command.args(["--metrics-address", &observed.metrics.to_string()]);
+            if let Some(collector) = observed.collector {
+                collector.tell(&mut command);
+            }
         }
         if let Some(log) = &plan.log {
             command.args(["--log", log]);

@@ -8,6 +8,7 @@ mod identity;
 mod keeper;
 mod leftovers;
 mod nats;
+mod observe;
 mod plan;
 mod programs;
 mod record;

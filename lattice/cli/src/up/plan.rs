@@ -27,6 +27,8 @@ pub(crate) struct UpPlan {
     pub(crate) messaging: Vec<String>,
     /// How long hosts may drain at the end.
     pub(crate) grace: Duration,
+    /// Whether hosts send their spans to a back end on this machine, and show their metrics.
+    pub(crate) observe: bool,
     /// What hosts log.
     pub(crate) log: Option<String>,
     /// The NATS server's program, if it was chosen.

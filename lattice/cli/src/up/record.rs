@@ -1,6 +1,6 @@
 //! What `lattice up` runs now, written down so that `down` and a second `up` know it.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use anyhow::{Context as _, Result};
 use lattice_core::{HostId, LatticeId, UnixSeconds};
@@ -53,6 +53,9 @@ pub(crate) struct HostRun {
     pub(crate) process: ProcessIdentity,
     pub(crate) name: String,
     pub(crate) id: HostId,
+    /// Where it shows its metrics, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// Whether it was told to end and is gone for good.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) ended: bool,

@@ -17,6 +17,7 @@ use super::{
     identity::ProcessIdentity,
     keeper::{Keep, Keeper, Kept},
     nats::NatsFolder,
+    observe::{Observed, observe},
     plan::UpPlan,
     programs,
     record::{HostRun, NatsRun, Phase, RunRecord},
@@ -114,9 +115,16 @@ pub(crate) async fn start(plan: &UpPlan, started: &mut Started, tell: &mpsc::Unb
 
     let context = access::prepare(plan, &root, &url)?;
     let client = access::make_state(&context, &root).await?;
+    let observed = if plan.observe {
+        observe(plan.hosts.len()).await?
+    } else {
+        Vec::new()
+    };
+    say_where_spans_go(&observed);
     let mut members = Vec::new();
     for (index, host_plan) in plan.hosts.iter().enumerate() {
-        let prepared = host::prepare(plan, host_plan, &root)?;
+        let observed = observed.get(index).copied();
+        let prepared = host::prepare(plan, host_plan, &root, observed)?;
         let id = prepared.id.clone();
         let (url, program, plan_of_host) = (url.clone(), host_program.clone(), plan.clone());
         let keep = Keep {
@@ -135,6 +143,7 @@ pub(crate) async fn start(plan: &UpPlan, started: &mut Started, tell: &mpsc::Unb
             process,
             name: host_plan.name.to_string(),
             id,
+            metrics: observed.map(|observed| observed.metrics),
             ended: false,
         });
         started.write()?;
@@ -145,6 +154,17 @@ pub(crate) async fn start(plan: &UpPlan, started: &mut Started, tell: &mpsc::Unb
     access::select(plan, &context)?;
     started.record.phase = Phase::Ready;
     started.write()
+}
+
+fn say_where_spans_go(observed: &[Observed]) {
+    let Some(host) = observed.first() else { return };
+    match host.collector {
+        Some(collector) => note(format_args!("hosts send their spans to {}", collector.url())),
+        None => note(
+            "nobody takes spans on ports 4318 and 4317 of this machine; docs/observability.md has a Jaeger in one line, \
+             to be started before `lattice up`",
+        ),
+    }
 }
 
 async fn start_nats(

@@ -10,9 +10,10 @@ use lattice_core::{
 use nkeys::{KeyPair, KeyPairType};
 
 use super::{
-    ActorView, KeyedLife, KeyedView, ProviderView, actors, gather_links, hosts, keyed, links, placed, providers,
-    relocated,
+    ActorView, KeyedLife, KeyedView, Names, ProviderView, Shown, actors, events, gather_links, hosts, keyed,
+    last_events, links, placed, providers, relocated, trace, traces,
 };
+use crate::happened::Happened;
 use crate::output::{Document, Format};
 
 const NOW: UnixSeconds = UnixSeconds::new(1_800_000_000);
@@ -270,6 +271,148 @@ fn stateful_actors_are_described() {
     };
     let resting = KeyedView::new(&actor, &found, None, KeyedLife::AtRest);
     check("keyed-resting", &keyed(&resting, NOW).expect("renders"));
+}
+
+#[test]
+fn events_are_listed() {
+    let happened = |ago: u64, name: &str, subject: Option<&str>, from: u8, data: serde_json::Value| {
+        let event = serde_json::json!({
+            "specversion": "1.0", "id": format!("00000000-{ago:04}"), "source": format!("lattice/default/{}", member(from)),
+            "type": format!("dev.lattice.{name}"), "time": "2027-01-15T08:00:00.000Z", "subject": subject,
+            "datacontenttype": "application/json", "data": data,
+        });
+        Happened {
+            at: UnixSeconds::new(NOW.get() - ago),
+            event: serde_json::from_value(event).expect("an event"),
+        }
+    };
+    let by = issuer().to_string();
+    let digest = Digest::of(b"hello").to_string();
+    let lost = format!("host/{}", member(3));
+    let link = "lnk:default/actor/counter/wasi:keyvalue/default";
+    let all = [
+        happened(7200, "host-started", None, 1, serde_json::json!({ "version": "0.1.0" })),
+        happened(
+            3600,
+            "actor-started",
+            Some("actor/hello"),
+            1,
+            serde_json::json!({ "replicas": 2, "digest": digest, "by": by }),
+        ),
+        happened(
+            600,
+            "link-refused",
+            Some(link),
+            2,
+            serde_json::json!({ "code": "expired", "reason": "it ended long ago" }),
+        ),
+        happened(61, "host-lost", Some(&lost), 1, serde_json::json!({ "name": "pi" })),
+        happened(
+            5,
+            "keyed-moved",
+            Some("actor/cart/alice"),
+            1,
+            serde_json::json!({ "to": member(2), "pause_us": "12300", "bytes": "2048" }),
+        ),
+        happened(
+            0,
+            "actor-failed",
+            Some("actor/hello"),
+            2,
+            serde_json::json!({ "kind": "trap", "count": 41, "reason": format!("wasm trap: {}", "unreachable ".repeat(9)) }),
+        ),
+    ];
+    let mut names = Names::of(&[summary(1, "cloud", ""), summary(2, "edge", "")]);
+    all.iter().for_each(|one| names.learn(&one.event));
+    check("events", &events(&all, &names, NOW, Some(80)).expect("renders"));
+    let mut described = Document::single(
+        "Host",
+        "host/cloud".to_owned(),
+        &serde_json::json!({}),
+        "host/cloud".to_owned(),
+    );
+    let described = described.as_mut().expect("renders");
+    last_events(described, &all[..2], &names, NOW);
+    check("last-events", described);
+}
+
+#[test]
+fn traces_are_listed() {
+    use crate::traces::{TraceView, testing::trace};
+    let view = |nth: u8, root: &str, ago: u64, took_ns: u64, errors: u64, hosts: &[&str]| TraceView {
+        trace_id: trace(nth),
+        root: root.to_owned(),
+        whole: true,
+        start_ns: (NOW.get() - ago) * 1_000_000_000,
+        end_ns: (NOW.get() - ago) * 1_000_000_000 + took_ns,
+        took_ns,
+        spans: 6,
+        errors,
+        hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+    };
+    let all = [
+        view(0x4b, "GET /cart", 2, 12_345_678, 0, &["cloud", "edge", "pi"]),
+        view(
+            0x11,
+            "example:a-long-name/interface-of-it.function",
+            75,
+            990_000,
+            2,
+            &["edge"],
+        ),
+        view(
+            0x22,
+            "move",
+            600,
+            1_250_000_000,
+            0,
+            &["a-host-far-away", "another-host-too"],
+        ),
+    ];
+    check("traces", &traces(&all, NOW, Some(80)).expect("renders"));
+}
+
+#[test]
+fn a_trace_is_drawn_as_a_tree() {
+    use crate::output::Text;
+    use crate::traces::testing::{span, trace as id};
+    let named = |mut span: crate::traces::HostSpan, name: &str| {
+        span.span.name = name.to_owned();
+        span
+    };
+    let mut failed = named(span("pi", 5, Some(4), 7, 9), "wasi:keyvalue/store.get");
+    failed.span.error = Some(TraceError {
+        kind: "backend".to_owned(),
+        message: "cannot reach redis://127.0.0.1:6379:\n\u{1b}[31mconnection refused, which is long enough to be cut"
+            .to_owned(),
+    });
+    failed.span.attributes = [
+        ("rpc.method", "wasi:keyvalue/store.get".into()),
+        ("server.address", "provider/kv".into()),
+        ("http.response.status_code", 500.into()),
+    ]
+    .map(|(name, value): (_, serde_json::Value)| (name.to_owned(), value))
+    .into();
+    let spans = [
+        named(span("cloud", 1, None, 0, 12), "GET /cart"),
+        named(span("cloud", 2, Some(1), 1, 11), "wasi:http/incoming-handler.handle"),
+        named(span("edge", 3, Some(2), 2, 6), "shop:cart/items.list"),
+        named(span("edge", 4, Some(2), 6, 10), "wasi:keyvalue/store.get"),
+        failed,
+        named(span("pi", 7, Some(99), 8, 9), "late\u{1b}[2J"),
+    ];
+    for (name, width, wide) in [
+        ("trace", Some(80), false),
+        ("trace-wide", Some(120), true),
+        ("trace-piped", None, false),
+    ] {
+        let shown = Shown { width, wide };
+        let mut document = trace(id(0x4b), &spans, 3, shown).expect("renders");
+        if let Text::Plain(text) = &mut document.text {
+            *text = anstream::adapter::strip_str(text).to_string();
+        }
+        check(name, &document);
+    }
 }
 
 #[test]

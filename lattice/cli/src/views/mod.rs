@@ -2,14 +2,18 @@
 
 mod actors;
 mod apps;
+mod events;
 #[cfg(test)]
 mod golden;
 mod hosts;
 mod inspect;
 mod keyed;
 mod links;
+mod logs;
 mod outcomes;
 mod providers;
+mod trace;
+mod traces;
 
 use std::time::Duration;
 
@@ -17,12 +21,16 @@ use lattice_core::UnixSeconds;
 
 pub(crate) use actors::{ActorView, actors};
 pub(crate) use apps::{app_history, app_revised, app_status, apps, apps_revised};
+pub(crate) use events::{Names, event_line, event_titles, events, last_events};
 pub(crate) use hosts::hosts;
 pub(crate) use inspect::{InspectView, inspect};
 pub(crate) use keyed::{KeyedLife, KeyedView, keyed};
 pub(crate) use links::{LinkView, gather as gather_links, links};
+pub(crate) use logs::{Logged, Prefix, log_json, log_line};
 pub(crate) use outcomes::{keyed_moved, placed, relocated};
 pub(crate) use providers::{ProviderView, providers};
+pub(crate) use trace::{Shown, span_json, trace};
+pub(crate) use traces::traces;
 
 /// How long ago something was, as people say it.
 fn age(since: UnixSeconds, now: UnixSeconds) -> String {

@@ -7,4 +7,6 @@ mod fixture;
 mod keys;
 mod links;
 mod offline;
+mod telling;
+mod tracing;
 mod tree;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use place::{Place, Placed};
 pub use plan::{Action, plan};
-pub use relocate::{Relocate, Relocated};
+pub use relocate::{Component, Relocate, Relocated};
 pub use revise::{APP_LINK_LIFETIME, AppSigner, Revised};
 
 use crate::{progress::Progress, verbs::MemberSummary};

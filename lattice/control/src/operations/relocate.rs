@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lattice_core::{ActorName, Party};
+use lattice_core::{ActorName, ActorSpec, Digest, Party};
 use serde::Serialize;
 
 use super::{Placement, Tell};
@@ -10,7 +10,7 @@ use crate::{
     client::ControlClient,
     error::{ControlError, ErrorKind},
     progress::Progress,
-    verbs::{ActorScale, ActorStart, ActorStatus, ActorStop, Inventory, KeyedMove, KeyedMoved, MemberSummary},
+    verbs::{ActorStart, ActorStatus, ActorStop, Inventory, KeyedMove, KeyedMoved, MemberSummary},
 };
 
 /// The longest pause of a live actor that moves with the others.
@@ -25,10 +25,33 @@ pub struct Relocate {
     pub from: MemberSummary,
     /// To there.
     pub to: MemberSummary,
+    /// Goes on in another component there; none for the same. Whoever asks has stored it.
+    pub component: Option<Component>,
     /// How long invocations in flight may take to finish.
     pub drain: Duration,
     /// How long each host may take.
     pub within: Duration,
+}
+
+/// A component that an actor is to go on in.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Which.
+    pub digest: Digest,
+    /// Where it came from, as it is shown.
+    pub image: String,
+}
+
+impl Component {
+    /// What runs an actor in this component, and as it was in all else.
+    #[must_use]
+    pub fn instead_of(&self, spec: &ActorSpec) -> ActorSpec {
+        ActorSpec {
+            digest: self.digest,
+            image: self.image.clone(),
+            ..spec.clone()
+        }
+    }
 }
 
 /// The actor has moved.
@@ -67,7 +90,10 @@ impl ControlClient {
                 .with_help("`lattice get actors` shows where it runs")
         })?;
         let there = self.status(to, actor).await?;
+        let component = request.component.as_ref();
+        let spec = component.map_or_else(|| here.spec.clone(), |component| component.instead_of(&here.spec));
         if let Some(there) = &there
+            && !there.spec.is_same(&spec)
             && !there.spec.is_same(&here.spec)
         {
             let message = format!("{} runs another `{actor}` ({})", to.name, there.digest().short());
@@ -76,14 +102,16 @@ impl ControlClient {
                 to.name
             )));
         }
-        let before = there.as_ref().map_or(0, |there| there.replicas);
-        self.grow(request, &here, before, tell).await?;
+        let replicas = here.replicas + there.as_ref().map_or(0, |there| there.replicas);
+        let grown = ActorStart::new(spec, replicas);
+        let told = |progress| tell(&to.name, progress);
+        self.send(to, &grown, request.within, told).await?;
 
         let party = Party::Actor(actor.clone());
         let members = self.members().await?;
         tell(&to.name, Progress::step("ready; telling everybody"));
         if let Err(error) = self.wait_until_seen(&members, &party, &to.member).await {
-            self.undo(request, before, tell).await;
+            self.undo(request, there, tell).await;
             return Err(error);
         }
         let keyed = self.take_along(request, tell).await?;
@@ -100,7 +128,7 @@ impl ControlClient {
             .await?;
 
         Ok(Relocated {
-            to: Placement::on(to, before + here.replicas),
+            to: Placement::on(to, replicas),
             from: Placement::on(from, here.replicas),
             cancelled: stopped.cancelled,
             keyed,
@@ -133,53 +161,20 @@ impl ControlClient {
         Ok(inventory.actors.into_iter().find(|status| status.name() == actor))
     }
 
-    async fn grow(
-        &self,
-        request: &Relocate,
-        here: &ActorStatus,
-        before: u32,
-        tell: Tell<'_>,
-    ) -> Result<(), ControlError> {
-        let to = &request.to;
-        let replicas = before + here.replicas;
-        let told = |progress| tell(&to.name, progress);
-        if before > 0 {
-            let scale = ActorScale {
-                actor: request.actor.clone(),
-                replicas,
-            };
-            return self.send(to, &scale, request.within, told).await.map(drop);
-        }
-        let start = ActorStart::new(here.spec.clone(), replicas);
-        self.send(to, &start, request.within, told).await.map(drop)
-    }
-
     /// Puts the target back to what it was. What fails here is told and no more: the error worth returning came first.
-    async fn undo(&self, request: &Relocate, before: u32, tell: Tell<'_>) {
-        let (to, actor) = (&request.to, request.actor.clone());
+    async fn undo(&self, request: &Relocate, there: Option<ActorStatus>, tell: Tell<'_>) {
+        let to = &request.to;
         tell(&to.name, Progress::step("not everybody sees it: going back"));
-        let undone = if before > 0 {
-            self.send(
-                to,
-                &ActorScale {
-                    actor,
-                    replicas: before,
-                },
-                request.within,
-                |_| {},
-            )
-            .await
-            .map(drop)
+        let undone = if let Some(there) = there {
+            let start = ActorStart::new(there.spec, there.replicas);
+            self.send(to, &start, request.within, |_| {}).await.map(drop)
         } else {
-            let drain_ms = u64::try_from(request.drain.as_millis()).unwrap_or(u64::MAX);
-            self.send(
-                to,
-                &ActorStop { actor, drain_ms },
-                request.within + request.drain,
-                |_| {},
-            )
-            .await
-            .map(drop)
+            let stop = ActorStop {
+                actor: request.actor.clone(),
+                drain_ms: u64::try_from(request.drain.as_millis()).unwrap_or(u64::MAX),
+            };
+            let within = request.within + request.drain;
+            self.send(to, &stop, within, |_| {}).await.map(drop)
         };
         if let Err(error) = undone {
             tell(&to.name, Progress::step(format!("could not be put back: {error}")));

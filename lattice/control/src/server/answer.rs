@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use lattice_bus::{Headers, Message, Subject};
+use lattice_core::IssuerId;
 use lattice_core::subject::{Purpose, Subject as LatticeSubject};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -48,8 +49,8 @@ impl Shared {
             body: &request.body,
         };
         let outcome = match self.admit(verb, &request, audience, has_permit) {
-            Ok(()) if verb == Verb::Cancel => self.cancel(&request.body),
-            Ok(()) => self.work(verb, &request, &reply).await,
+            Ok(_) if verb == Verb::Cancel => self.cancel(&request.body),
+            Ok(by) => self.work(verb, &request, &reply, by).await,
             Err(refusal) => Err(refusal),
         };
         if let (true, Err(error)) = (verb.is_signed(), &outcome) {
@@ -58,7 +59,13 @@ impl Shared {
         self.send_outcome(&reply, &asked, outcome).await;
     }
 
-    fn admit(&self, verb: Verb, request: &Request, audience: Audience, has_permit: bool) -> Result<(), ControlError> {
+    fn admit(
+        &self,
+        verb: Verb,
+        request: &Request,
+        audience: Audience,
+        has_permit: bool,
+    ) -> Result<Option<IssuerId>, ControlError> {
         if request.v != WIRE_VERSION {
             return Err(ControlError::invalid(format!(
                 "command envelope version {} is not known here",
@@ -75,8 +82,15 @@ impl Shared {
     }
 
     /// Has the handler do the work, telling its progress, in a task of its own so that a panic becomes an outcome.
-    async fn work(self: &Arc<Self>, verb: Verb, request: &Request, reply: &Subject) -> Result<Bytes, ControlError> {
+    async fn work(
+        self: &Arc<Self>,
+        verb: Verb,
+        request: &Request,
+        reply: &Subject,
+        by: Option<IssuerId>,
+    ) -> Result<Bytes, ControlError> {
         let (sink, mut reports) = ProgressSink::channel();
+        let sink = sink.ordered_by(by);
         let withdrawn = CancellationToken::new();
         let _at_work = verb.is_signed().then(|| AtWork::enter(self, request.id, &withdrawn));
         let (shared, body) = (Arc::clone(self), request.body.clone());

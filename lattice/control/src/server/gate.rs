@@ -7,7 +7,7 @@ use std::{
 };
 
 use lattice_core::{
-    Incarnation, MemberId, Refusal, Trust, UnixSeconds,
+    Incarnation, IssuerId, MemberId, Refusal, Trust, UnixSeconds,
     token::{CommandTarget, ReplayGuard, Replayed, verify_command},
 };
 use tracing::warn;
@@ -48,8 +48,13 @@ impl Gate {
         }
     }
 
-    /// Lets a command in, or says why not. Verbs that only read need no signature: who may ask is up to NATS' permissions.
-    pub(super) fn admit(&self, verb: Verb, request: &Request, audience: Audience) -> Result<(), ControlError> {
+    /// Lets a command in and says who signed it, or says why not. Verbs that only read need no signature: who may ask is up to NATS' permissions.
+    pub(super) fn admit(
+        &self,
+        verb: Verb,
+        request: &Request,
+        audience: Audience,
+    ) -> Result<Option<IssuerId>, ControlError> {
         self.admit_at(verb, request, audience, UnixSeconds::from(SystemTime::now()))
     }
 
@@ -59,18 +64,24 @@ impl Gate {
         request: &Request,
         audience: Audience,
         now: UnixSeconds,
-    ) -> Result<(), ControlError> {
+    ) -> Result<Option<IssuerId>, ControlError> {
         if !verb.is_signed() {
-            return Ok(());
+            return Ok(None);
         }
-        let refused = self.check(verb, request, audience, now);
-        if let Err(refusal) = &refused {
+        let checked = self.check(verb, request, audience, now);
+        if let Err(refusal) = &checked {
             warn!(%verb, id = %request.id, reason = %refusal, "command refused");
         }
-        refused
+        checked.map(Some)
     }
 
-    fn check(&self, verb: Verb, request: &Request, audience: Audience, now: UnixSeconds) -> Result<(), ControlError> {
+    fn check(
+        &self,
+        verb: Verb,
+        request: &Request,
+        audience: Audience,
+        now: UnixSeconds,
+    ) -> Result<IssuerId, ControlError> {
         if audience != Audience::Me {
             return Err(ControlError::denied(format!("`{verb}` must be addressed to one host")));
         }
@@ -95,7 +106,8 @@ impl Gate {
         replays.admit(&command, now).map_err(|replayed| match replayed {
             Replayed::Before => ControlError::denied(replayed.to_string()),
             Replayed::Full => ControlError::new(ErrorKind::Overloaded, replayed.to_string()),
-        })
+        })?;
+        Ok(command.issuer)
     }
 }
 

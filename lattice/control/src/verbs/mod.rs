@@ -8,7 +8,9 @@ mod host;
 mod inspect;
 mod keyed;
 mod links;
+mod logs;
 mod provider;
+mod traces;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -22,7 +24,12 @@ pub use host::{
 pub use inspect::{ActorInspect, ActorShape, FunctionShape, ImportClass, InspectTarget, InterfaceShape};
 pub use keyed::{KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved, KeyedStayed};
 pub use links::{LinkStatus, Links, LinksReply, RefusedLink};
+pub use logs::{FOLLOWED_FOR, LogBatch, LogLevel, LogLine, LogStream, Logs, LogsReply};
 pub use provider::{ProviderStart, ProviderStarted, ProviderState, ProviderStatus, ProviderStop, ProviderStopped};
+pub use traces::{
+    TraceBrief, TraceError, TraceFilter, TraceLink, TraceMoment, TraceSpan, TraceSpanKind, TraceTop, Traces,
+    TracesReply, TracesWanted,
+};
 
 use crate::verb::Verb;
 

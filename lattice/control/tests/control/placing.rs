@@ -56,6 +56,7 @@ impl Three {
             actor: "hello".parse().expect("a name"),
             from: self.hosts[from].summary(),
             to: self.hosts[to].summary(),
+            component: None,
             drain: Duration::ZERO,
             within: LONG,
         }

@@ -16,6 +16,16 @@ pub fn write_utc(out: &mut impl fmt::Write, seconds: u64) -> fmt::Result {
     write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// Writes a time as RFC 3339 to the millisecond, such as `2026-11-22T09:47:00.042Z`.
+pub fn write_utc_millis(out: &mut impl fmt::Write, seconds: u64, millis: u32) -> fmt::Result {
+    let mut whole = String::with_capacity(24);
+    write_utc(&mut whole, seconds)?;
+    match whole.strip_suffix('Z') {
+        Some(whole) => write!(out, "{whole}.{millis:03}Z"),
+        None => out.write_str(&whole),
+    }
+}
+
 /// The proleptic Gregorian date of a day counted from 1970-01-01 (H. Hinnant, "chrono-compatible low-level date algorithms").
 fn civil_from_days(days: u64) -> (u64, u64, u64) {
     // Years begin in March so that the leap day is the last of its year; an era is 400 years.

@@ -87,6 +87,7 @@ fn purpose() -> impl Strategy<Value = Purpose> {
         TOKEN.prop_map(|text| Purpose::Door(text.parse::<ActorName>().expect("a token"))),
         member().prop_map(Purpose::Presence),
         (member(), event()).prop_map(|(member, event)| Purpose::Event(member, event)),
+        (member(), TOKEN).prop_map(|(member, text)| Purpose::Log(member, text.parse().expect("a token"))),
     ]
 }
 

@@ -38,10 +38,16 @@ impl Invoker {
             id: new_invocation_id(),
             aim: Aim::Host(verb),
             deadline,
-            trace,
+            trace: trace.as_ref().map(|span| span.context().clone()),
             head,
             body: Source::new(body),
         };
-        self.try_at(&attempt, &known.address()).await
+        let done = self.try_at(&attempt, &known.address()).await?;
+        if done.kept
+            && let Some(span) = trace
+        {
+            span.keep();
+        }
+        Ok(done.reply)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes};
-use lattice_bus::{Message, RequestError};
+use lattice_bus::{Headers, Message, RequestError};
 use lattice_core::{Fault, FaultKind, InvocationId, subject};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -13,6 +13,7 @@ use super::{Invoker, remaining};
 use crate::outbox::Outbox;
 use crate::peer::{CallWatch, PROBE_AFTER, Peer};
 use crate::session::Session;
+use crate::spans::Done;
 use crate::stream::{BodyReader, Pump, Route, Side, StreamKey, Untouched};
 use crate::wire::call;
 use crate::wire::{CallHead, FrameBuilder, FrameKind, Incoming, OpenKind, ReplyHead, Sealed};
@@ -21,7 +22,7 @@ use crate::{Body, Reply, size, trace};
 /// What came back.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Reply(Reply),
+    Reply(Done),
     /// The peer has no such session. Not authenticated.
     UnknownSession,
 }
@@ -47,7 +48,9 @@ impl Invoker {
             // Before the call is sent: credit may come back at once.
             Outgoing::Stream(source) => (Bytes::new(), Some(self.start_pump(attempt.id, peer, session, source))),
         };
-        let frame = self.seal_call(attempt, peer, session, seq, &body, pump.is_some())?;
+        let headers = trace::inject(attempt.trace.as_ref());
+        let covered = trace::covered(&peer.mailbox, &headers);
+        let frame = self.seal_call(attempt, covered, session, seq, &body, pump.is_some())?;
         let mut cancel = CancelOnDrop {
             outbox: &self.outbox,
             peer,
@@ -56,7 +59,7 @@ impl Invoker {
             call: attempt.id,
             armed: true,
         };
-        let answer = self.wait(attempt, peer, session, seq, frame).await;
+        let answer = self.wait(attempt, peer, session, seq, headers, frame).await;
         // Once there is an answer there is nothing to cancel, nor when nobody was there.
         cancel.armed = matches!(&answer, Err(fault) if fault.kind != FaultKind::NoResponders);
         let answer = self.read(attempt, peer, session, seq, &answer?)?;
@@ -75,9 +78,9 @@ impl Invoker {
         peer: &Arc<Peer>,
         session: &Arc<Session>,
         seq: u64,
+        headers: Headers,
         frame: Bytes,
     ) -> Result<Message, Fault> {
-        let headers = trace::inject(attempt.trace.as_ref());
         let request = self.bus.request(&peer.mailbox, headers, frame, attempt.remaining()?);
         tokio::pin!(request);
         let answered = |answer: Result<Message, RequestError>| {
@@ -132,7 +135,9 @@ impl Invoker {
                 } else {
                     inline.into()
                 };
-                Ok(Answer::Reply(Reply { head: app_head, body }))
+                let reply = Reply { head: app_head, body };
+                let kept = head.kept;
+                Ok(Answer::Reply(Done { reply, kept }))
             }
             FrameKind::Fault => Err(Fault::decode(&rest)),
             _ => Err(forged()),
@@ -142,7 +147,7 @@ impl Invoker {
     fn seal_call(
         &self,
         attempt: &Attempt,
-        peer: &Peer,
+        covered: Sealed<'_>,
         session: &Session,
         seq: u64,
         body: &[u8],
@@ -160,7 +165,6 @@ impl Invoker {
         let mut builder = FrameBuilder::new(FrameKind::Call, session.id, seq, expected);
         head.encode(&attempt.aim, builder.head());
         builder.begin_body(&attempt.head);
-        let covered = trace::covered(&peer.mailbox, attempt.trace.as_ref());
         Ok(builder.finish(&session.outbound, covered, body))
     }
 

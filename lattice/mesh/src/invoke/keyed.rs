@@ -12,16 +12,17 @@ use super::attempt::Attempt;
 use super::lane::Outstanding;
 use super::pursuit::{Next, Pursuit, Standing, Verdict};
 use crate::mailbox::OwnCall;
+use crate::spans::Done;
 use crate::wire::{Aim, CallRoute};
 use crate::{KeyedTarget, OutgoingCall, Reply, dice, new_invocation_id};
 
 /// A call to one actor, for as long as it takes.
-struct KeyedCall {
+struct KeyedCall<'a> {
     call: Uuid,
     lane: Option<Lane>,
     chain: Vec<KeyedActor>,
     attempt: Attempt,
-    route: CallRoute,
+    route: &'a CallRoute,
     encoded_route: Bytes,
     outstanding: Outstanding,
 }
@@ -39,26 +40,31 @@ impl Invoker {
             return Err(Fault::new(FaultKind::BadArguments, fault));
         };
         let actor = KeyedActor::new(name.clone(), target.key);
-        let (attempt, route) = self.prepare(call)?;
-        let owner = self.owners.get(&actor);
-        let mut pursuit = Pursuit::new(self.me.address.member.clone(), owner, attempt.is_repeatable());
-        let keyed = KeyedCall {
-            call: target.call,
-            lane: target.lane,
-            chain,
-            encoded_route: self.routes.encode(&route),
-            attempt,
-            route,
-            outstanding: self.lanes.enter(actor),
+        let (making, attempt) = self.prepare(call);
+        let work = async {
+            let attempt = attempt?;
+            let owner = self.owners.get(&actor);
+            let mut pursuit = Pursuit::new(self.me.address.member.clone(), owner, attempt.is_repeatable());
+            let keyed = KeyedCall {
+                call: target.call,
+                lane: target.lane,
+                chain,
+                encoded_route: self.routes.encode(&making.route),
+                attempt,
+                route: &making.route,
+                outstanding: self.lanes.enter(actor),
+            };
+            let deadline = keyed.attempt.deadline.into();
+            match tokio::time::timeout_at(deadline, self.pursue(&keyed, &mut pursuit)).await {
+                Ok(done) => Ok((done?, keyed.outstanding)),
+                Err(_) => Err(pursuit.too_late()),
+            }
         };
-        let deadline = keyed.attempt.deadline.into();
-        match tokio::time::timeout_at(deadline, self.pursue(&keyed, &mut pursuit)).await {
-            Ok(answer) => Ok((answer?, keyed.outstanding)),
-            Err(_) => Err(pursuit.too_late()),
-        }
+        let outcome = work.await;
+        making.end(outcome)
     }
 
-    async fn pursue(&self, keyed: &KeyedCall, pursuit: &mut Pursuit) -> Result<Reply, Fault> {
+    async fn pursue(&self, keyed: &KeyedCall<'_>, pursuit: &mut Pursuit) -> Result<Done, Fault> {
         let (actor, target) = (keyed.outstanding.actor(), &keyed.route.target);
         let is_here = |member: &MemberId| self.directory.get(member).is_some();
         let order = || homes(actor, self.directory.takers(target));
@@ -84,9 +90,9 @@ impl Invoker {
             tokio::select! {
                 biased;
                 Some((member, outcome)) = attempts.next() => match outcome {
-                    Ok(reply) => {
+                    Ok(done) => {
                         self.owners.remember(actor, member);
-                        return Ok(reply);
+                        return Ok(done);
                     }
                     Err(fault) => {
                         tracing::debug!(%actor, %member, %fault, "asked for a stateful actor");
@@ -108,11 +114,11 @@ impl Invoker {
     /// Asks one member, which may be this one.
     async fn try_actor(
         &self,
-        keyed: &KeyedCall,
+        keyed: &KeyedCall<'_>,
         id: InvocationId,
         member: MemberId,
         owner_unreachable: bool,
-    ) -> (MemberId, Result<Reply, Fault>) {
+    ) -> (MemberId, Result<Done, Fault>) {
         let address = CallAddress {
             key: keyed.outstanding.actor().key.clone(),
             call: keyed.call,
@@ -123,7 +129,7 @@ impl Invoker {
         let outcome = if member == self.me.address.member {
             let own = OwnCall {
                 id,
-                route: &keyed.route,
+                route: keyed.route,
                 address,
                 deadline: keyed.attempt.deadline,
                 trace: keyed.attempt.trace.clone(),

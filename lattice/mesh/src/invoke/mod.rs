@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use lattice_bus::Bus;
 use lattice_core::{Fault, FaultKind, MemberId, Party};
+use lattice_telemetry::Tracer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +24,7 @@ use crate::links::Links;
 use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
 use crate::peer::{Peer, Peers};
+use crate::spans::{Done, Making};
 use crate::stream::Streams;
 use crate::wire::{Aim, CallRoute, EncodedRoutes};
 use crate::{OutgoingCall, Reply};
@@ -49,13 +51,16 @@ pub(crate) struct Invoker {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) owners: Owners,
+    pub(crate) tracer: Tracer,
 }
 
 impl Invoker {
     /// Calls one member.
     pub(crate) async fn invoke(&self, call: OutgoingCall, to: &MemberId) -> Result<Reply, Fault> {
-        let (attempt, _) = self.prepare(call)?;
-        self.try_at(&attempt, &self.known(to)?.address()).await
+        let (making, attempt) = self.prepare(call);
+        let work = async { self.try_at(&attempt?, &self.known(to)?.address()).await };
+        let outcome = work.await;
+        Ok(making.end(outcome.map(|done| (done, ())))?.0)
     }
 
     fn known(&self, member: &MemberId) -> Result<Arc<KnownMember>, Fault> {
@@ -64,30 +69,36 @@ impl Invoker {
             .ok_or_else(|| Fault::new(FaultKind::NoResponders, format!("{member} is not there")))
     }
 
-    /// The caller's own check of the link: a call that its own table does not allow does not leave.
-    fn prepare(&self, call: OutgoingCall) -> Result<(Attempt, CallRoute), Fault> {
-        let link = self.links.current().get(&call.link).cloned();
-        let link = link.ok_or_else(|| Fault::denied(format!("link `{}` is not in force", call.link)))?;
-        if !link.allows(call.function.as_str()) {
-            return Err(Fault::denied(format!(
-                "link `{}` does not allow `{}`",
-                call.link, call.function
-            )));
-        }
+    /// Begins the span of a call, and makes it ready to be sent.
+    fn prepare(&self, call: OutgoingCall) -> (Making, Result<Attempt, Fault>) {
         let route = CallRoute::new(call.source, call.target, call.link, call.interface, call.function);
-        let attempt = Attempt {
+        let making = Making::begin(&self.tracer, route, call.trace.as_ref());
+        let attempt = self.check(&making.route).map(|()| Attempt {
             id: call.id,
-            aim: Aim::Party(self.routes.encode(&route)),
+            aim: Aim::Party(self.routes.encode(&making.route)),
             deadline: call.deadline,
-            trace: call.trace,
+            trace: making.context(),
             head: call.head,
             body: Source::new(call.body),
-        };
-        Ok((attempt, route))
+        });
+        (making, attempt)
+    }
+
+    /// The caller's own check of the link: a call that its own table does not allow does not leave.
+    fn check(&self, route: &CallRoute) -> Result<(), Fault> {
+        let (link, function) = (&route.link, &route.function);
+        let current = self.links.current();
+        match current.get(link) {
+            None => Err(Fault::denied(format!("link `{link}` is not in force"))),
+            Some(found) if !found.allows(function.as_str()) => {
+                Err(Fault::denied(format!("link `{link}` does not allow `{function}`")))
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// Calls one run of one member. The attempt can be used again if the fault is safe to retry and its body untouched.
-    async fn try_at(&self, attempt: &Attempt, to: &Address) -> Result<Reply, Fault> {
+    async fn try_at(&self, attempt: &Attempt, to: &Address) -> Result<Done, Fault> {
         let Some(peer) = self.peers.get(to) else {
             return Err(Fault::new(
                 FaultKind::NoResponders,
@@ -105,10 +116,10 @@ impl Invoker {
         outcome
     }
 
-    async fn try_peer(&self, attempt: &Attempt, peer: &Arc<Peer>) -> Result<Reply, Fault> {
+    async fn try_peer(&self, attempt: &Attempt, peer: &Arc<Peer>) -> Result<Done, Fault> {
         let session = peer.session(&self.me, &self.bus, None, attempt.remaining()?).await?;
         match self.exchange(attempt, peer, &session).await? {
-            Answer::Reply(reply) => return Ok(reply),
+            Answer::Reply(done) => return Ok(done),
             Answer::UnknownSession => {}
         }
         // That answer proves nothing by itself. The next handshake says under signature whether the peer really has no such session: only
@@ -125,7 +136,7 @@ impl Invoker {
             return Err(Fault::new(FaultKind::Unreachable, fault));
         }
         match self.exchange(attempt, peer, &session).await? {
-            Answer::Reply(reply) => Ok(reply),
+            Answer::Reply(done) => Ok(done),
             Answer::UnknownSession => Err(Fault::new(
                 FaultKind::Overloaded,
                 format!("{} keeps forgetting its sessions", peer.address.member),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use lattice_core::{Fault, FaultKind, MemberId};
 
 /// After so long a silence another member is asked besides, and again after the next.
-const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(1);
 /// Members asked at a time: the one that is silent, and one more.
 const AT_A_TIME: usize = 2;
 /// The first and the longest pause when all that could be asked was asked in vain, or members point at each other.

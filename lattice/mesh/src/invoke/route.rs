@@ -8,6 +8,7 @@ use super::attempt::Attempt;
 use super::{Invoker, nobody};
 use crate::directory::{Candidate, DirectoryChange};
 use crate::pick::{Load, pick};
+use crate::spans::Done;
 use crate::wire::CallRoute;
 use crate::{OutgoingCall, Reply, dice};
 
@@ -20,14 +21,20 @@ const SETTLE: Duration = Duration::from_secs(1);
 impl Invoker {
     /// Calls the target of `call` wherever it runs, but not at `exclude`. Tries elsewhere only when it is certain that nothing ran.
     pub(crate) async fn invoke_any(&self, call: OutgoingCall, exclude: &[MemberId]) -> Result<Reply, Fault> {
+        let (making, attempt) = self.prepare(call);
+        let work = async { self.invoke_somewhere(attempt?, &making.route, exclude).await };
+        let outcome = work.await;
+        Ok(making.end(outcome.map(|done| (done, ())))?.0)
+    }
+
+    async fn invoke_somewhere(&self, attempt: Attempt, route: &CallRoute, exclude: &[MemberId]) -> Result<Done, Fault> {
         let mut changes = self.directory.changes();
-        let (attempt, route) = self.prepare(call)?;
         let mut tried: Vec<MemberId> = exclude.to_vec();
         let mut settled = false;
         let mut last: Option<Fault> = None;
         while tried.len() - exclude.len() < ATTEMPTS_MAX {
             let hint = last.as_ref().and_then(|fault| fault.moved_to.clone());
-            let Some(next) = self.choose(&route, &tried, hint) else {
+            let Some(next) = self.choose(route, &tried, hint) else {
                 let fault = last.take().unwrap_or_else(|| nobody(&route.target));
                 // Everybody was busy: then that is the answer. Somebody was there and is not: then it may just be on its way.
                 let moving = matches!(

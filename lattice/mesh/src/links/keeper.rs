@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use lattice_bus::{BucketEvent, Bus, Entry, Operation};
+use lattice_core::event::names;
 use lattice_core::link_table::{Change, Gone};
-use lattice_core::{LatticeId, LinkId, Refusal, UnixSeconds};
+use lattice_core::{ActiveLink, LatticeId, LinkId, Refusal, UnixSeconds};
+use lattice_telemetry::Instruments;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -25,8 +27,14 @@ const BATCH_MAX: usize = 4096;
 /// Refusals reported, by key and revision, so that each is reported once. When full, all are forgotten and may be reported again.
 const REPORTED_MAX: usize = 4096;
 
+/// A link that was signed longer ago than this is no news when it comes into force.
+const NEWS: Duration = Duration::from_secs(60);
+
 /// How long before its end a link is announced to end.
 const END_NOTICE: Duration = Duration::from_secs(24 * 3600);
+
+/// The verdict on a link that was not refused.
+const ACCEPTED: &str = "accepted";
 
 /// Keeps [`Links`] up to date.
 pub(crate) struct Keeper {
@@ -34,6 +42,7 @@ pub(crate) struct Keeper {
     trust: Arc<TrustStore>,
     serial: watch::Receiver<Option<u64>>,
     events: Events,
+    instruments: Instruments,
     bucket: WatchedBucket,
     /// Changes that are not on disk yet, and therefore not shown where they grant something.
     unsaved: Vec<LinkChange>,
@@ -41,6 +50,16 @@ pub(crate) struct Keeper {
     reported: HashMap<String, u64>,
     /// Links whose end was announced, by generation.
     announced: HashMap<LinkId, u64>,
+}
+
+/// What a keeper is made of.
+pub(crate) struct KeeperParts {
+    pub(crate) bus: Bus,
+    pub(crate) lattice: LatticeId,
+    pub(crate) links: Arc<Links>,
+    pub(crate) trust: Arc<TrustStore>,
+    pub(crate) events: Events,
+    pub(crate) instruments: Instruments,
 }
 
 enum Input {
@@ -52,21 +71,16 @@ enum Input {
 }
 
 impl Keeper {
-    pub(crate) fn new(
-        bus: Bus,
-        lattice: &LatticeId,
-        links: Arc<Links>,
-        trust: Arc<TrustStore>,
-        events: Events,
-    ) -> Self {
-        let mut serial = trust.serial();
+    pub(crate) fn new(parts: KeeperParts) -> Self {
+        let mut serial = parts.trust.serial();
         serial.mark_changed();
-        let bucket = WatchedBucket::new(bus, buckets::links(lattice));
+        let bucket = WatchedBucket::new(parts.bus, buckets::links(&parts.lattice));
         Self {
-            links,
-            trust,
+            links: parts.links,
+            trust: parts.trust,
             serial,
-            events,
+            events: parts.events,
+            instruments: parts.instruments,
             bucket,
             unsaved: Vec::new(),
             dirty: false,
@@ -83,13 +97,13 @@ impl Keeper {
                 Input::TrustChanged => {
                     let (trust, now) = (self.trust.current(), now());
                     let changes = self.links.table.lock().recheck(&trust, now);
-                    self.note(changes).await;
+                    self.note(changes);
                 }
                 Input::Tick => {
                     let (trust, now) = (self.trust.current(), now());
                     let changes = self.links.table.lock().tick(&trust, now);
-                    self.note(changes).await;
-                    self.announce_ends(now).await;
+                    self.note(changes);
+                    self.announce_ends(now);
                 }
                 Input::RetryDisk => {}
                 Input::Closed => return,
@@ -121,7 +135,7 @@ impl Keeper {
         let mut taken = 0;
         while let Some(event) = next {
             match event {
-                BucketEvent::Entry(entry) => self.take(&entry).await,
+                BucketEvent::Entry(entry) => self.take(&entry),
                 BucketEvent::CaughtUp => {
                     self.show().await;
                     self.links.caught_up.send_replace(true);
@@ -136,30 +150,29 @@ impl Keeper {
         }
     }
 
-    async fn take(&mut self, entry: &Entry) {
+    fn take(&mut self, entry: &Entry) {
         if entry.operation != Operation::Put {
             let still = self.links.table.lock().note_deleted(&entry.key);
             if let Some(link) = still {
                 tracing::warn!(link = %link.id, "the link was deleted from its bucket without a signed tombstone; it stays in force");
+                let data = json!({ "link": link.id, "generation": link.generation });
                 self.events
-                    .emit(
-                        "link-deletion-ignored",
-                        &json!({ "link": link.id, "generation": link.generation }),
-                    )
-                    .await;
+                    .tell(names::LINK_DELETION_IGNORED, Some(link.id.to_string()), data);
             }
             return;
         }
         let (trust, now) = (self.trust.current(), now());
         let admitted = self.links.table.lock().admit(&entry.key, &entry.value, &trust, now);
+        let verdict = admitted.as_ref().map_or_else(Refusal::code, |_| ACCEPTED);
+        self.instruments.link_verified(verdict);
         match admitted {
-            Ok(change) => self.note(vec![change]).await,
-            Err(refusal) => self.report(entry, &refusal).await,
+            Ok(change) => self.note(vec![change]),
+            Err(refusal) => self.report(entry, &refusal),
         }
     }
 
     /// Says once that a token was refused.
-    async fn report(&mut self, entry: &Entry, refusal: &Refusal) {
+    fn report(&mut self, entry: &Entry, refusal: &Refusal) {
         if self.reported.len() >= REPORTED_MAX {
             self.reported.clear();
         }
@@ -170,36 +183,50 @@ impl Keeper {
         let link = subject.as_deref().unwrap_or("unreadable");
         tracing::warn!(link, key = %entry.key, code = refusal.code(), reason = %refusal, "link refused");
         let data = json!({ "link": subject, "key": entry.key, "code": refusal.code(), "reason": refusal.to_string() });
-        self.events.emit("link-refused", &data).await;
+        self.events.tell(names::LINK_REFUSED, subject, data);
     }
 
     /// Takes changes of the table to be saved and shown.
-    async fn note(&mut self, changes: Vec<Change>) {
+    fn note(&mut self, changes: Vec<Change>) {
         for change in changes.into_iter().filter_map(to_link_change) {
             match &change {
                 LinkChange::Linked(link) => {
                     tracing::info!(link = %link.id, generation = link.generation, "link in force");
+                    self.say_linked(link);
                 }
-                LinkChange::Unlinked(link, gone) => self.say_unlinked(link, gone).await,
+                LinkChange::Unlinked(link, gone) => self.say_unlinked(link, gone),
             }
             self.unsaved.push(change);
             self.dirty = true;
         }
     }
 
-    async fn say_unlinked(&self, link: &LinkId, gone: &Gone) {
+    /// Tells that a link is in force. One that was signed long ago is no news: this member has just come.
+    fn say_linked(&self, link: &ActiveLink) {
+        if now().since(link.issued_at) > NEWS {
+            return;
+        }
+        let data = json!({
+            "link": link.id, "generation": link.generation, "source": link.source, "target": link.target,
+            "interface": link.interface, "expires_at": link.expires_at.to_string(),
+        });
+        let event = self.events.event(names::LINK_ACCEPTED);
+        let event = event.about(Some(link.id.to_string())).with(data);
+        self.events.send(event.by(Some(link.issuer.to_string())));
+    }
+
+    fn say_unlinked(&self, link: &LinkId, gone: &Gone) {
         let (code, reason) = match gone {
             Gone::Tombstone => ("unlinked", "an issuer ended it".to_owned()),
             Gone::Refused(refusal) => (refusal.code(), refusal.to_string()),
         };
         tracing::info!(%link, code, %reason, "link ended");
-        self.events
-            .emit("link-ended", &json!({ "link": link, "code": code, "reason": reason }))
-            .await;
+        let data = json!({ "link": link, "code": code, "reason": reason });
+        self.events.tell(names::LINK_ENDED, Some(link.to_string()), data);
     }
 
     /// Tells operators a day ahead which links end, unless they were never meant to last.
-    async fn announce_ends(&mut self, now: UnixSeconds) {
+    fn announce_ends(&mut self, now: UnixSeconds) {
         let view = self.links.current();
         self.announced
             .retain(|id, generation| view.get(id).is_some_and(|link| link.generation == *generation));
@@ -209,7 +236,7 @@ impl Keeper {
             if ends_soon && self.announced.insert(link.id.clone(), link.generation).is_none() {
                 tracing::warn!(link = %link.id, expires_at = %link.expires_at, "link ends soon");
                 let data = json!({ "link": link.id, "generation": link.generation, "expires_at": link.expires_at.to_string() });
-                self.events.emit("link-expiring", &data).await;
+                self.events.tell(names::LINK_EXPIRING, Some(link.id.to_string()), data);
             }
         }
     }

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
 
 pub use config::{ConfigStore, FetchConfigError};
-pub(crate) use keeper::Keeper;
+pub(crate) use keeper::{Keeper, KeeperParts};
 pub use view::LinkView;
 
 use crate::{DiskError, disk};

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use lattice_bus::{Bus, Headers, Message, Subject, Subscription};
 use lattice_core::subject::{Purpose, Subject as ParsedSubject};
 use lattice_core::{Fault, FaultKind};
+use lattice_telemetry::{Instruments, Tracer};
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,8 @@ pub(crate) struct Mailbox {
     pub(crate) tasks: TaskTracker,
     sessions: RwLock<SessionTable>,
     running: RunningCalls,
+    pub(crate) tracer: Tracer,
+    instruments: Instruments,
     admission: Arc<Admission>,
     rates: RateLimits,
     routes: DecodedRoutes,
@@ -88,6 +91,8 @@ pub(crate) struct MailboxParts {
     pub(crate) announcer: Arc<Announcer>,
     pub(crate) tasks: TaskTracker,
     pub(crate) capacity: Capacity,
+    pub(crate) tracer: Tracer,
+    pub(crate) instruments: Instruments,
 }
 
 impl Mailbox {
@@ -105,6 +110,8 @@ impl Mailbox {
             tasks: parts.tasks,
             sessions: RwLock::default(),
             running: RunningCalls::default(),
+            tracer: parts.tracer,
+            instruments: parts.instruments,
             admission: Admission::new(parts.capacity.calls, parts.capacity.bytes),
             rates: RateLimits::default(),
             routes: DecodedRoutes::default(),
@@ -245,10 +252,11 @@ impl Mailbox {
         if numbered && session.check(seq) != Freshness::Fresh {
             return self.refuse("a repeated frame");
         }
-        let trace = trace::extract(&message.headers);
-        let Some((head, body)) = frame.open(&session.inbound, trace::covered(&self.subject, trace.as_ref())) else {
+        let covered = trace::covered(&self.subject, &message.headers);
+        let Some((head, body)) = frame.open(&session.inbound, covered) else {
             return self.refuse("a frame with a wrong MAC");
         };
+        let trace = trace::extract(&message.headers);
         if let Standing::Waiting(_) = standing {
             self.sessions.write().confirm(&session.id);
         }

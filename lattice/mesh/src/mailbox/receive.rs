@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use lattice_core::{ActiveLink, CallAddress, Fault, FaultKind, InvocationId, MemberId};
+use lattice_telemetry::SpanRef;
 
 use super::Mailbox;
+use crate::spans::{Done, Taking};
 use crate::wire::CallRoute;
 use crate::{Body, IncomingAsk, IncomingCall, Receiver, Reply, TraceContext};
 
@@ -42,7 +44,7 @@ pub(crate) struct OwnCall<'a> {
 
 impl Mailbox {
     /// Takes a call of this member's own, as if it had come in. It counts neither as a call of others nor against a rate.
-    pub(crate) async fn receive_own(&self, call: OwnCall<'_>) -> Result<Reply, Fault> {
+    pub(crate) async fn receive_own(&self, call: OwnCall<'_>) -> Result<Done, Fault> {
         if let Some(draining) = self.refuses_all() {
             return Err(draining);
         }
@@ -69,7 +71,13 @@ impl Mailbox {
     }
 
     /// Hands a call to the receiver, within the limits of its link.
-    pub(super) async fn receive(&self, call: Granted<'_>) -> Result<Reply, Fault> {
+    pub(super) async fn receive(&self, call: Granted<'_>) -> Result<Done, Fault> {
+        let taking = Taking::begin(&self.tracer, &self.instruments, call.route, call.trace.as_ref());
+        let outcome = self.hand_over(call, taking.handle()).await;
+        taking.end(outcome)
+    }
+
+    async fn hand_over(&self, call: Granted<'_>, span: Option<SpanRef>) -> Result<Reply, Fault> {
         let limits = &call.link.limits;
         let limited = limits
             .deadline_ms
@@ -89,7 +97,7 @@ impl Mailbox {
             interface: call.route.interface.clone(),
             function: call.route.function.clone(),
             deadline,
-            trace: call.trace,
+            trace: span,
             head: call.head,
             body,
         };

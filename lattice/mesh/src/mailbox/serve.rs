@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use lattice_bus::Subject;
 use lattice_core::{Fault, FaultKind, subject};
+use lattice_telemetry::{Span, SpanKind, conventions};
 use parking_lot::Mutex;
 
 use super::admission::Admitted;
@@ -16,9 +17,10 @@ use super::running::{CallKey, Ending};
 use super::{Mailbox, fault_frame};
 use crate::peer::{CallWatch, PROBE_AFTER};
 use crate::session::Session;
+use crate::spans::Done;
 use crate::stream::{BodyReader, Pump, Route, Side, StreamKey, settle};
 use crate::wire::{CallHead, FrameBuilder, FrameKind, PREFIX_LEN, ReplyHead, Sealed, call};
-use crate::{Body, IncomingAsk, Reply, size};
+use crate::{Body, IncomingAsk, size};
 
 /// The longest message of a fault that travels; the rest is for the log of the one who has it.
 const FAULT_MESSAGE_MAX: usize = 8 * 1024;
@@ -62,11 +64,11 @@ impl Mailbox {
     /// Drives a call until it is done, cancelled, too late, or its caller gone.
     async fn run_within(
         &self,
-        work: impl Future<Output = Result<Reply, Fault>>,
+        work: impl Future<Output = Result<Done, Fault>>,
         session: &Session,
         ending: &Ending,
         deadline: Instant,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<Done, Fault> {
         tokio::pin!(work);
         // One timer for the common case: most calls are over before anybody has to look after their caller.
         let first = deadline.min(Instant::now() + PROBE_AFTER);
@@ -96,7 +98,7 @@ impl Mailbox {
         }
     }
 
-    async fn run(&self, arrived: Arrived, deadline: Instant) -> Result<Reply, Fault> {
+    async fn run(&self, arrived: Arrived, deadline: Instant) -> Result<Done, Fault> {
         let Arrived {
             session,
             head,
@@ -127,15 +129,23 @@ impl Mailbox {
             }
             Wanted::Ask(verb) => {
                 check_host(&session)?;
+                // Only what is asked for some call or order is of interest.
+                let span = match &trace {
+                    Some(parent) => self.tracer.start(verb.to_string(), SpanKind::Server, Some(parent)),
+                    None => Span::off(),
+                };
                 let ask = IncomingAsk {
                     origin,
                     verb,
                     deadline,
-                    trace,
+                    trace: span.handle(),
                     head: app_head,
                     body: self.incoming_body(&session, &head, inline),
                 };
-                Box::pin(self.receive_ask(ask)).await
+                let outcome = Box::pin(self.receive_ask(ask)).await;
+                let kept = span.kept();
+                span.end(conventions::status(&outcome), Vec::new);
+                outcome.map(|reply| Done { reply, kept })
             }
         }
     }
@@ -164,13 +174,14 @@ impl Mailbox {
     /// Sends the reply: in one message if it fits, else the head first and the body after it.
     async fn send_reply(
         &self,
-        done: Reply,
+        done: Done,
         session: &Arc<Session>,
         seq: u64,
         reply: Subject,
         key: CallKey,
         ending: &Ending,
     ) {
+        let Done { reply: done, kept } = done;
         let room = size::room(self.bus.max_payload());
         let Some(room_for_body) = room.checked_sub(done.head.len()) else {
             let fault = Fault::new(
@@ -185,12 +196,12 @@ impl Mailbox {
             Body::Inline(bytes) if bytes.len() <= room_for_body => Some(bytes),
             body => {
                 // Boxed, as are other rare turns, so that common calls do not carry the room for it.
-                Box::pin(self.stream_reply(&done.head, body, session, seq, reply.clone(), key, ending)).await;
+                Box::pin(self.stream_reply(&done.head, body, kept, session, seq, reply.clone(), key, ending)).await;
                 None
             }
         };
         if let Some(body) = inline {
-            self.answer(Some(reply), reply_frame(session, seq, &done.head, &body, false))
+            self.answer(Some(reply), reply_frame(session, seq, kept, &done.head, Some(&body)))
                 .await;
         }
     }
@@ -200,6 +211,7 @@ impl Mailbox {
         &self,
         head: &Bytes,
         body: Body,
+        kept: bool,
         session: &Arc<Session>,
         seq: u64,
         reply: Subject,
@@ -207,7 +219,7 @@ impl Mailbox {
         ending: &Ending,
     ) {
         let pump = Pump::open(&self.streams, self.bus.clone(), self.route(session, key.id));
-        self.answer(Some(reply), reply_frame(session, seq, head, &[], true))
+        self.answer(Some(reply), reply_frame(session, seq, kept, head, None))
             .await;
         let source = Mutex::new(Some(body.into_stream()));
         tokio::select! {
@@ -217,9 +229,12 @@ impl Mailbox {
     }
 }
 
-fn reply_frame(session: &Session, seq: u64, head: &Bytes, body: &[u8], streamed: bool) -> Bytes {
+/// A reply. Without a body that follows in frames of its own.
+fn reply_frame(session: &Session, seq: u64, kept: bool, head: &Bytes, body: Option<&[u8]>) -> Bytes {
+    let (streamed, body) = (body.is_none(), body.unwrap_or_default());
     let reply = ReplyHead {
         streamed,
+        kept,
         head_len: u32::try_from(head.len()).unwrap_or(u32::MAX),
     };
     let mut builder = FrameBuilder::new(

@@ -17,6 +17,8 @@ pub(crate) const VERSION: u8 = 1;
 
 /// Set in the flags when the body follows in frames of its own.
 const STREAMED: u8 = 1;
+/// Set in the flags of a reply when the callee keeps spans of a trace that is not sampled.
+const KEPT: u8 = 2;
 
 /// Says what is called, by whom, on which grant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +55,8 @@ pub(crate) struct CallHead {
 pub(crate) struct ReplyHead {
     /// As in [`CallHead::streamed`].
     pub(crate) streamed: bool,
+    /// Whether spans of the call are kept, so that the caller keeps what is above them.
+    pub(crate) kept: bool,
     /// As in [`CallHead::head_len`].
     pub(crate) head_len: u32,
 }
@@ -171,7 +175,8 @@ impl ReplyHead {
     pub(crate) const LEN: usize = 5;
 
     pub(crate) fn encode(&self, out: &mut BytesMut) {
-        out.put_u8(if self.streamed { STREAMED } else { 0 });
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        out.put_u8(flag(self.streamed, STREAMED) | flag(self.kept, KEPT));
         out.put_u32(self.head_len);
     }
 
@@ -182,6 +187,7 @@ impl ReplyHead {
         let (flags, head_len) = (bytes.get_u8(), bytes.get_u32());
         Ok(Self {
             streamed: flags & STREAMED != 0,
+            kept: flags & KEPT != 0,
             head_len,
         })
     }
@@ -259,7 +265,7 @@ mod tests {
         }
 
         #[test]
-        fn heads_round_trip(id in any::<u128>(), budget_ms in any::<u64>(), streamed in any::<bool>(), head_len in any::<u32>()) {
+        fn heads_round_trip(id in any::<u128>(), budget_ms in any::<u64>(), streamed in any::<bool>(), kept in any::<bool>(), head_len in any::<u32>()) {
             let head = CallHead { id: uuid::Uuid::from_u128(id).into(), budget_ms, streamed, head_len };
             let mut out = BytesMut::new();
             let aim = Aim::Party(Bytes::from_static(b"route"));
@@ -267,7 +273,7 @@ mod tests {
             prop_assert_eq!(out.len(), CallHead::LEN + 5);
             prop_assert_eq!(CallHead::decode(out.freeze()).expect("own head"), (head, aim));
 
-            let head = ReplyHead { streamed, head_len };
+            let head = ReplyHead { streamed, kept, head_len };
             let mut out = BytesMut::new();
             head.encode(&mut out);
             prop_assert_eq!(ReplyHead::decode(&out).expect("own head"), head);

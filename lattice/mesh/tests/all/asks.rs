@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lattice_core::{Fault, FaultKind};
 use lattice_mesh::{Body, HostAsk, IncomingAsk, IncomingCall, Receiver, Reply, TraceContext};
+use lattice_telemetry::SpanRef;
 use lattice_testkit::eventually;
 use tokio::sync::Notify;
 
@@ -43,7 +44,7 @@ impl Receiver for Oracle {
             "who" => {
                 let trace = ask
                     .trace
-                    .map(|trace| trace.traceparent().to_owned())
+                    .map(|trace| trace.context().traceparent().to_string())
                     .unwrap_or_default();
                 Ok(Reply {
                     head: Bytes::new(),
@@ -92,7 +93,8 @@ async fn two() -> (World, Host, Host, Arc<Notify>, Arc<Notify>) {
 async fn hosts_ask_each_other_and_themselves_without_a_link() {
     let (_world, a, b, ..) = two().await;
     let mut asked = ask("who", Body::Empty);
-    asked.trace = TraceContext::new("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None);
+    asked.trace =
+        TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None).map(SpanRef::remote);
     let answer = text(a.member.ask(asked, b.id()).await.expect("answered")).await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     assert_eq!(answer, format!("{} {trace}", a.id()));

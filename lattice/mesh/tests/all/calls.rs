@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use lattice_core::{Blame, Fault, FaultKind, FunctionSet};
 use lattice_mesh::{Body, Reply, TraceContext};
+use lattice_telemetry::SpanRef;
 use lattice_testkit::eventually;
 use tokio::sync::Notify;
 
@@ -42,14 +43,22 @@ async fn the_callee_sees_who_calls_and_the_trace() {
         async { Ok(Reply::default()) }
     }))
     .await;
-    let trace = TraceContext::new("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", Some("v=1"));
+    let trace = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", Some("v=1"));
     assert!(trace.is_some());
     let mut call = lattice.call(Body::Empty);
-    (call.trace, call.deadline) = (trace.clone(), Instant::now() + Duration::from_secs(5));
+    (call.trace, call.deadline) = (
+        trace.clone().map(SpanRef::remote),
+        Instant::now() + Duration::from_secs(5),
+    );
     lattice.a.member.invoke(call, lattice.b.id()).await.expect("answered");
     let (origin, source, link, got, left) = seen.lock().take().expect("received");
     assert_eq!(
-        (&origin, source.to_string(), link, got),
+        (
+            &origin,
+            source.to_string(),
+            link,
+            got.map(|span| span.context().clone())
+        ),
         (lattice.a.id(), "actor/ping".into(), lattice.link.clone(), trace)
     );
     assert!(

@@ -53,6 +53,7 @@ impl Permissions {
         let mut publish = vec![
             format!("lat.{lattice}.box.>"),
             format!("lat.{lattice}.evt.{member}.*"),
+            format!("lat.{lattice}.log.{member}.*"),
             // To itself, as a measure of the way to the server and back.
             own_inbox.clone(),
             "$JS.API.INFO".to_owned(),

@@ -1,0 +1,88 @@
+//! What happened, and what actors log, on real hosts with the permissions that `lattice up` gives them.
+
+use std::time::Duration;
+
+use lattice_testkit::eventually;
+use serde_json::Value;
+
+use crate::fixture::{Home, component, free_port, http_get, require_host_program};
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn events_and_logs_are_shown_from_any_host() {
+    require_host_program();
+    let mut home = Home::new();
+    home.up(&["--name", "cloud", "--host", "edge"]);
+    let port = free_port();
+    let address = format!("address=127.0.0.1:{port}");
+    home.run(&[
+        "start",
+        "provider",
+        "http",
+        "http-server",
+        "--host",
+        "cloud",
+        "--config",
+        &address,
+    ])
+    .ok();
+    home.run(&[
+        "link",
+        "put",
+        "provider/http",
+        "wasi:http",
+        "actor/talker",
+        "--config",
+        "path=/",
+    ])
+    .ok();
+    home.run(&["start", "actor", "talker", &component("test-config"), "--host", "edge"])
+        .ok();
+
+    eventually("the talker is heard", LONG, async || {
+        match http_get(port, "/log/warn?careful") {
+            Ok((200, _)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    let logs = home.run(&["logs", "talker", "--tail", "1"]).ok();
+    assert!(logs.stdout.contains("warn  test-config: careful"), "{}", logs.stdout);
+    let line: Value = serde_json::from_str(
+        home.run(&["logs", "talker", "--tail", "1", "--json"])
+            .ok()
+            .stdout
+            .trim(),
+    )
+    .expect("one line of JSON");
+    assert_eq!(
+        (line["host"].as_str(), line["message"].as_str()),
+        (Some("edge"), Some("careful"))
+    );
+    let nothing = home.run(&["logs", "talker", "--level", "critical"]).ok();
+    assert!(nothing.stdout.is_empty(), "{}", nothing.stdout);
+    home.run(&["logs", "nobody"]).fails(3, "does not run");
+
+    let started = home
+        .run(&["events", "--for", "actor/talker", "--type", "actor-started", "--json"])
+        .ok();
+    let event: Value = serde_json::from_str(started.stdout.trim()).expect("one event");
+    assert_eq!(event["subject"], "actor/talker");
+    assert!(
+        event["data"]["by"].as_str().is_some_and(|by| by.starts_with('A')),
+        "{event}"
+    );
+    let all = home.run(&["events"]).ok();
+    assert!(
+        all.stdout
+            .lines()
+            .any(|line| line.contains("host/edge") && line.contains("serves")),
+        "{}",
+        all.stdout
+    );
+    let described = home.run(&["describe", "actor", "talker"]).ok();
+    assert!(described.stdout.contains("last events"), "{}", described.stdout);
+    home.run(&["events", "--for", "host/nobody"])
+        .fails(3, "no host is called");
+}
