@@ -7,6 +7,7 @@ use std::time::Duration;
 use lattice_bus::{Bus, ConnectionState};
 use lattice_control::reconcile::AppPhase;
 use lattice_engine::ActorStats;
+use lattice_stateful::Runtime;
 use lattice_telemetry::metric::{self, Metric};
 use lattice_telemetry::{Instruments, Reading, Seen};
 use tokio_util::sync::CancellationToken;
@@ -75,10 +76,10 @@ impl Watched {
 
     fn stateful(&self) {
         self.look(&metric::STATEFUL_LIVE, |shared, seen| {
-            seen.is(shared.stateful.runtime().map_or(0, |runtime| runtime.live_count()));
+            seen.is(shared.stateful.runtime().map_or(0, Runtime::live_count));
         });
         self.look(&metric::STATEFUL_MEMORY, |shared, seen| {
-            seen.is(shared.stateful.runtime().map_or(0, |runtime| runtime.memory_bytes()));
+            seen.is(shared.stateful.runtime().map_or(0, Runtime::memory_bytes));
         });
         self.look(&metric::STATEFUL_MEMORY_MAX, |shared, seen| {
             seen.is(shared.stateful_memory_max);
@@ -99,10 +100,10 @@ impl Watched {
 
     fn connection(&self) {
         self.look(&metric::NATS_CONNECTED, |shared, seen| {
-            seen.is(shared.bus.is_connected())
+            seen.is(shared.bus.is_connected());
         });
         self.look(&metric::NATS_REQUESTS, |shared, seen| {
-            seen.is(shared.bus.requests_waiting())
+            seen.is(shared.bus.requests_waiting());
         });
         self.look(&metric::NATS_DROPPED, |shared, seen| seen.is(shared.bus.dropped()));
         self.look(&metric::FRAMES_REFUSED, |shared, seen| {

@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    fn event(subject: Option<&str>, source: &str, data: serde_json::Value) -> Event {
+    fn event(subject: Option<&str>, source: &str, data: &serde_json::Value) -> Event {
         let event = json!({
             "specversion": "1.0", "id": "1", "source": source, "type": "dev.lattice.x", "time": "",
             "subject": subject, "datacontenttype": "application/json", "data": data,
@@ -128,7 +128,7 @@ mod tests {
         let id = nkeys::KeyPair::new_server().public_key();
         let source = format!("lattice/default/{id}");
         let check = |topic: &Topic, subject: Option<&str>, data, expect: bool| {
-            let event = event(subject, &source, data);
+            let event = event(subject, &source, &data);
             assert_eq!(topic.covers(&event), expect, "{topic:?} {subject:?}");
         };
         let cart = Topic::Party("actor/cart".to_owned());

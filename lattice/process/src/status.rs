@@ -112,9 +112,8 @@ async fn talk(stream: TcpStream, pages: Arc<Pages>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
-    match tokio::time::timeout(CONNECTION_MAX, connection).await {
-        Ok(Err(error)) => debug!(%error, "a connection for metrics broke"),
-        Ok(Ok(())) | Err(_) => {}
+    if let Ok(Err(error)) = tokio::time::timeout(CONNECTION_MAX, connection).await {
+        debug!(%error, "a connection for metrics broke");
     }
 }
 
@@ -224,7 +223,7 @@ mod tests {
         drop(server);
         let gone = async {
             while TcpStream::connect(address).await.is_ok() {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(5), gone)

@@ -127,10 +127,10 @@ async fn links_are_told_when_they_come_into_force_and_when_they_end() {
     let link = lattice
         .link("actor/ping", "example:ping-pong/pong", "actor/pong", &[])
         .await;
-    let accepted = told(&lattice, &journal, names::LINK_ACCEPTED, &link.to_string()).await;
+    let accepted = told(&lattice, &journal, names::LINK_ACCEPTED, link.as_ref()).await;
     assert_eq!(accepted.text("by"), Some(lattice.issuer().public_key().as_str()));
     lattice.unlink(&link).await;
-    let ended = told(&lattice, &journal, names::LINK_ENDED, &link.to_string()).await;
+    let ended = told(&lattice, &journal, names::LINK_ENDED, link.as_ref()).await;
     assert_eq!(ended.text("code"), Some("unlinked"));
 }
 

@@ -321,7 +321,7 @@ mod tests {
 
     use super::*;
 
-    fn happened(name: &str, data: Value) -> Happened {
+    fn happened(name: &str, data: &Value) -> Happened {
         let event = json!({
             "specversion": "1.0", "id": "1", "source": "lattice/default/NAAAAAAAAAAAA", "type": format!("dev.lattice.{name}"),
             "time": "2026-11-22T12:03:04.5Z", "subject": "actor/hello", "datacontenttype": "application/json", "data": data,
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn every_event_is_told_in_words() {
         let check = |name: &str, data: Value, expect: &str| {
-            assert_eq!(message(&happened(name, data).event, &Names::default()), expect);
+            assert_eq!(message(&happened(name, &data).event, &Names::default()), expect);
         };
         check(
             "actor-started",
@@ -376,7 +376,7 @@ mod tests {
     fn a_line_fits_the_terminal_and_cannot_drive_it() {
         let one = happened(
             "actor-start-failed",
-            json!({ "reason": format!("no\nlink\u{1b}[2J{}", "x".repeat(200)) }),
+            &json!({ "reason": format!("no\nlink\u{1b}[2J{}", "x".repeat(200)) }),
         );
         let line = event_line(&one, &Names::default(), Some(80));
         assert_eq!(line.trim_end().chars().count(), 80, "{line}");
