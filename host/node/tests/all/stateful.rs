@@ -5,13 +5,24 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 use lattice_control::{Call, ErrorKind, KeyedFind, KeyedFound, KeyedList, KeyedMove, KeyedMoved, TextEncoding};
 use lattice_core::{KeyedActor, MemberId};
-use lattice_node::testing::{PATIENCE, TestHost, TestLattice, guest};
-use lattice_testkit::eventually;
+use lattice_node::testing::{PATIENCE, TestHost, TestLattice};
+use lattice_testkit::{NatsServer, eventually};
 
 use crate::drain::Load;
-use crate::support::{Http, INCOMING, lattice};
+use crate::support::{Http, INCOMING, lattice, start_guest};
 
 const PEERS: &str = "lattice:actor/peer-handler";
+
+/// A lattice with a host where calls come in, and two for actors.
+async fn three() -> (NatsServer, TestLattice, [TestHost; 3]) {
+    let (nats, lattice) = lattice().await;
+    let hosts = [
+        lattice.host("front").await,
+        lattice.host("a").await,
+        lattice.host("b").await,
+    ];
+    (nats, lattice, hosts)
+}
 
 /// Serves `name` on an HTTP server on `front`, by keys from the path, and returns the URL up to the key.
 async fn serve_keyed(lattice: &TestLattice, front: &TestHost, name: &str) -> String {
@@ -26,13 +37,6 @@ async fn serve_keyed(lattice: &TestLattice, front: &TestHost, name: &str) -> Str
         )
         .await;
     format!("{url}/{name}")
-}
-
-async fn start(lattice: &TestLattice, name: &str, hosts: &[&TestHost]) {
-    let spec = lattice.actor(name, guest(name)).await;
-    for host in hosts {
-        lattice.start_actor(*host, &spec).await;
-    }
 }
 
 async fn find(lattice: &TestLattice, host: &TestHost, actor: &str) -> KeyedFound {
@@ -68,13 +72,8 @@ fn count(text: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cart_moves_under_load_and_no_request_fails_or_counts_twice() {
-    let (_nats, lattice) = lattice().await;
-    let (front, a, b) = (
-        lattice.host("front").await,
-        lattice.host("a").await,
-        lattice.host("b").await,
-    );
-    start(&lattice, "cart", &[&a, &b]).await;
+    let (_nats, lattice, [front, a, b]) = three().await;
+    start_guest(&lattice, "cart", &[&a, &b]).await;
     let url = serve_keyed(&lattice, &front, "cart").await;
     let http = Http::new();
     assert_eq!(count(&http.post(&format!("{url}/alice/add?by=0"), "").await.ok()), 0);
@@ -96,13 +95,8 @@ async fn a_cart_moves_under_load_and_no_request_fails_or_counts_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn carts_of_a_lost_host_go_on_elsewhere_with_all_that_was_answered() {
-    let (_nats, lattice) = lattice().await;
-    let (front, a, b) = (
-        lattice.host("front").await,
-        lattice.host("a").await,
-        lattice.host("b").await,
-    );
-    start(&lattice, "cart", &[&a, &b]).await;
+    let (_nats, lattice, [front, a, b]) = three().await;
+    start_guest(&lattice, "cart", &[&a, &b]).await;
     let url = serve_keyed(&lattice, &front, "cart").await;
     let http = Http::new();
     let keys: Vec<String> = (0..12)
@@ -128,13 +122,8 @@ async fn carts_of_a_lost_host_go_on_elsewhere_with_all_that_was_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_stops_hands_its_actors_over_alive() {
-    let (_nats, lattice) = lattice().await;
-    let (front, a, b) = (
-        lattice.host("front").await,
-        lattice.host("a").await,
-        lattice.host("b").await,
-    );
-    start(&lattice, "cart", &[&a, &b]).await;
+    let (_nats, lattice, [front, a, b]) = three().await;
+    start_guest(&lattice, "cart", &[&a, &b]).await;
     let url = serve_keyed(&lattice, &front, "cart").await;
     let http = Http::new();
     let keys: Vec<String> = (0..10).map(|number| number.to_string()).collect();
@@ -155,13 +144,8 @@ async fn a_host_that_stops_hands_its_actors_over_alive() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_actor_stopped_on_one_host_leaves_its_state_to_the_others() {
-    let (_nats, lattice) = lattice().await;
-    let (front, a, b) = (
-        lattice.host("front").await,
-        lattice.host("a").await,
-        lattice.host("b").await,
-    );
-    start(&lattice, "cart", &[&a, &b]).await;
+    let (_nats, lattice, [front, a, b]) = three().await;
+    start_guest(&lattice, "cart", &[&a, &b]).await;
     let url = serve_keyed(&lattice, &front, "cart").await;
     let http = Http::new();
     for key in 0..10 {
@@ -176,13 +160,8 @@ async fn an_actor_stopped_on_one_host_leaves_its_state_to_the_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn money_is_neither_lost_nor_made_when_accounts_pay_each_other() {
-    let (_nats, lattice) = lattice().await;
-    let (front, a, b) = (
-        lattice.host("front").await,
-        lattice.host("a").await,
-        lattice.host("b").await,
-    );
-    start(&lattice, "bank", &[&a, &b]).await;
+    let (_nats, lattice, [front, a, b]) = three().await;
+    start_guest(&lattice, "bank", &[&a, &b]).await;
     lattice.link("actor/bank", PEERS, "actor/bank", &[]).await;
     let url = serve_keyed(&lattice, &front, "bank").await;
     let http = Http::new();
@@ -214,13 +193,8 @@ async fn money_is_neither_lost_nor_made_when_accounts_pay_each_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_keeps_its_cells_and_refuses_what_it_does_not_know() {
-    let (_nats, lattice) = lattice().await;
-    let (front, a, b) = (
-        lattice.host("front").await,
-        lattice.host("a").await,
-        lattice.host("b").await,
-    );
-    start(&lattice, "ledger", &[&a, &b]).await;
+    let (_nats, lattice, [front, a, b]) = three().await;
+    start_guest(&lattice, "ledger", &[&a, &b]).await;
     let url = serve_keyed(&lattice, &front, "ledger").await;
     let http = Http::new();
     for number in 0..5 {
@@ -242,7 +216,7 @@ async fn a_ledger_keeps_its_cells_and_refuses_what_it_does_not_know() {
 async fn a_device_twin_hears_by_its_subject_and_sets_a_reminder() {
     let (nats, lattice) = lattice().await;
     let host = lattice.host("one").await;
-    start(&lattice, "device-twin", &[&host]).await;
+    start_guest(&lattice, "device-twin", &[&host]).await;
     lattice.start_provider(&host, "messages", "messaging-nats", &[]).await;
     let config = [("subscriptions", "devices.{key}.telemetry")];
     lattice
@@ -274,7 +248,7 @@ async fn a_device_twin_hears_by_its_subject_and_sets_a_reminder() {
 async fn people_call_actors_by_key_and_are_told_where_they_are() {
     let (_nats, lattice) = lattice().await;
     let (a, b) = (lattice.host("a").await, lattice.host("b").await);
-    start(&lattice, "cart", &[&a, &b]).await;
+    start_guest(&lattice, "cart", &[&a, &b]).await;
     let without_key = Call {
         key: None,
         owner_unreachable: false,

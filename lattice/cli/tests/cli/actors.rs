@@ -11,7 +11,7 @@ use std::{
 use lattice_testkit::eventually;
 use serde_json::Value;
 
-use crate::fixture::{Home, component, free_port, http_get, require_host_program};
+use crate::fixture::{Home, component, http_get, require_host_program};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -29,31 +29,7 @@ fn hello() -> (Home, u16) {
         "--host",
         "pi:zone=edge",
     ]);
-    let port = free_port();
-    let address = format!("address=127.0.0.1:{port}");
-    home.run(&[
-        "start",
-        "provider",
-        "http",
-        "http-server",
-        "--host",
-        "cloud",
-        "--config",
-        &address,
-    ])
-    .ok();
-    home.run(&[
-        "link",
-        "put",
-        "provider/http",
-        "wasi:http",
-        "actor/hello",
-        "--config",
-        "path=/",
-    ])
-    .ok();
-    home.run(&["start", "actor", "hello", &component("hello-http"), "--host", "cloud"])
-        .ok();
+    let port = home.serve("hello", "hello-http", "cloud");
     (home, port)
 }
 

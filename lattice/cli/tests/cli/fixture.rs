@@ -106,6 +106,36 @@ impl Home {
         self.json(&[&["up", "--detached"], flags].concat())
     }
 
+    /// Runs a guest as an actor on the host `on`, behind an HTTP server on the host `cloud`, and returns the port of that.
+    pub(crate) fn serve(&self, actor: &str, guest: &str, on: &str) -> u16 {
+        let port = free_port();
+        let address = format!("address=127.0.0.1:{port}");
+        let http = [
+            "start",
+            "provider",
+            "http",
+            "http-server",
+            "--host",
+            "cloud",
+            "--config",
+        ];
+        self.run(&[&http[..], &[address.as_str()]].concat()).ok();
+        let target = format!("actor/{actor}");
+        let link = [
+            "link",
+            "put",
+            "provider/http",
+            "wasi:http",
+            &target,
+            "--config",
+            "path=/",
+        ];
+        self.run(&link).ok();
+        self.run(&["start", "actor", actor, &component(guest), "--host", on])
+            .ok();
+        port
+    }
+
     /// Takes it down.
     #[track_caller]
     pub(crate) fn down(&mut self) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lattice_testkit::eventually;
 use serde_json::Value;
 
-use crate::fixture::{Home, component, free_port, http_get, require_host_program};
+use crate::fixture::{Home, http_get, require_host_program};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -14,31 +14,7 @@ async fn events_and_logs_are_shown_from_any_host() {
     require_host_program();
     let mut home = Home::new();
     home.up(&["--name", "cloud", "--host", "edge"]);
-    let port = free_port();
-    let address = format!("address=127.0.0.1:{port}");
-    home.run(&[
-        "start",
-        "provider",
-        "http",
-        "http-server",
-        "--host",
-        "cloud",
-        "--config",
-        &address,
-    ])
-    .ok();
-    home.run(&[
-        "link",
-        "put",
-        "provider/http",
-        "wasi:http",
-        "actor/talker",
-        "--config",
-        "path=/",
-    ])
-    .ok();
-    home.run(&["start", "actor", "talker", &component("test-config"), "--host", "edge"])
-        .ok();
+    let port = home.serve("talker", "test-config", "edge");
 
     eventually("the talker is heard", LONG, async || {
         match http_get(port, "/log/warn?careful") {
