@@ -5,8 +5,10 @@
 
 mod http;
 mod idle;
+mod observe;
 mod report;
 mod server;
+mod sink;
 mod wrk;
 
 use crate::binaries::{self, Profile};
@@ -20,7 +22,16 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The actors that are measured.
-const ACTORS: &[&str] = &["cart", "hello-http", "pong", "test-relay", "test-stateful"];
+const ACTORS: &[&str] = &[
+    "cart",
+    "hello-http",
+    "ping",
+    "pong",
+    "test-keeper",
+    "test-keyed-relay",
+    "test-relay",
+    "test-stateful",
+];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -42,6 +53,8 @@ enum Group {
     Apps,
     /// Stateful actors: moves, lost hosts, calls, crowds. Takes long.
     Stateful,
+    /// Traces: whether they are whole under load, and what they cost.
+    Observe,
 }
 
 /// Everything a benchmark uses.
@@ -78,6 +91,10 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     }
     if wanted(Group::Stateful) {
         rows.extend(bench.within(&["stateful"])?);
+    }
+    if wanted(Group::Observe) {
+        rows.extend(bench.within(&["traces"])?);
+        rows.extend(observe::run(&bench)?);
     }
     report::print(&rows);
     let broken = rows.iter().filter(|row| row.holds() == Some(false)).count();

@@ -27,7 +27,7 @@ pub use main::run;
 
 use crate::remote::{RemoteInvoker, dispatch};
 use crate::{Provider, ProviderSetup, ShutdownReport, StartError};
-use control::ProviderControl;
+use control::{ProviderControl, Told};
 use links::LinkKeeper;
 
 /// How long a start waits for the lattice's links; those on disk have to do then.
@@ -80,6 +80,11 @@ impl Standalone {
         config.name = spec.name.to_string();
         let tracer = config.tracer.clone();
         let recent = tracer.recent();
+        config.instruments = config.instruments.with_traffic();
+        let told = Told {
+            recent,
+            instruments: config.instruments.clone(),
+        };
         let member = Member::join(config, bus.clone()).await?;
         let setup = ProviderSetup {
             name: spec.name.clone(),
@@ -116,7 +121,7 @@ impl Standalone {
             provider: Arc::clone(&provider),
             party,
         }));
-        let answering = ProviderControl::new(Arc::clone(&member), Arc::clone(&provider), spec.clone(), bound, recent);
+        let answering = ProviderControl::new(Arc::clone(&member), Arc::clone(&provider), spec.clone(), bound, told);
         let control = serve_commands(&member, answering, key, bus).await?;
         let placement = ProviderPlacement {
             name: spec.name.clone(),

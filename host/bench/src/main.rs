@@ -13,6 +13,7 @@ mod lattice;
 mod remote;
 mod start;
 mod stateful;
+mod traces;
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -39,6 +40,9 @@ async fn main() -> Result<()> {
     }
     if wanted("apps") {
         apps::run().await?;
+    }
+    if wanted("traces") {
+        traces::run().await?;
     }
     stateful::run(|part| wanted("stateful") || wanted(part)).await?;
     Ok(())

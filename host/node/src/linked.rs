@@ -100,14 +100,11 @@ impl ActorLinks {
 impl Linked for ActorLinks {
     fn keyvalue(&self, need: Need<'_>) -> Result<Granted<dyn KeyValue>, Fault> {
         let (link, place) = self.capability(need, |provider, link| provider.keyvalue(&link.id))?;
-        let capability = match place {
+        let capability: Arc<dyn KeyValue> = match place {
             Place::Here(store) => {
                 let limited = Limited::around(&store, &link).map(|limited| Arc::new(limited) as Arc<dyn KeyValue>);
                 let store = limited.unwrap_or(store);
-                match self.shared.tracer.is_on() {
-                    true => Arc::new(Traced::around(store, &self.shared.tracer, need.interface, &link)),
-                    false => store,
-                }
+                Arc::new(Traced::around(store, &self.shared, need.interface, &link))
             }
             Place::Elsewhere => Arc::new(RemoteKeyValue::new(Arc::clone(&self.shared.member), Arc::clone(&link))),
         };
@@ -119,14 +116,11 @@ impl Linked for ActorLinks {
 
     fn messaging(&self, need: Need<'_>) -> Result<Granted<dyn Messaging>, Fault> {
         let (link, place) = self.capability(need, |provider, link| provider.messaging(&link.id))?;
-        let capability = match place {
+        let capability: Arc<dyn Messaging> = match place {
             Place::Here(broker) => {
                 let limited = Limited::around(&broker, &link).map(|limited| Arc::new(limited) as Arc<dyn Messaging>);
                 let broker = limited.unwrap_or(broker);
-                match self.shared.tracer.is_on() {
-                    true => Arc::new(Traced::around(broker, &self.shared.tracer, need.interface, &link)),
-                    false => broker,
-                }
+                Arc::new(Traced::around(broker, &self.shared, need.interface, &link))
             }
             Place::Elsewhere => Arc::new(RemoteMessaging::new(Arc::clone(&self.shared.member), Arc::clone(&link))),
         };
@@ -138,14 +132,11 @@ impl Linked for ActorLinks {
 
     fn outgoing_http(&self, need: Need<'_>) -> Result<Granted<dyn OutgoingHttp>, Fault> {
         let (link, place) = self.capability(need, |provider, link| provider.outgoing_http(&link.id))?;
-        let capability = match place {
+        let capability: Arc<dyn OutgoingHttp> = match place {
             Place::Here(outlet) => {
                 let limited = Limited::around(&outlet, &link).map(|limited| Arc::new(limited) as Arc<dyn OutgoingHttp>);
                 let outlet = limited.unwrap_or(outlet);
-                match self.shared.tracer.is_on() {
-                    true => Arc::new(Traced::around(outlet, &self.shared.tracer, need.interface, &link)),
-                    false => outlet,
-                }
+                Arc::new(Traced::around(outlet, &self.shared, need.interface, &link))
             }
             Place::Elsewhere => Arc::new(RemoteOutgoingHttp::new(
                 Arc::clone(&self.shared.member),
@@ -188,7 +179,7 @@ impl Linked for ActorLinks {
             None => self.shared.call_actor(name, &way, call.args.clone()).await,
             Some(key) => {
                 let (turn, chain) = turn_of(&call.origin);
-                let target = target_of(key.clone(), turn, call.nth);
+                let target = target_of(key.clone(), turn, call.nth, &self.shared.invocations);
                 self.shared.call_keyed_actor(&way, target, chain, &call.args).await
             }
         }
@@ -213,7 +204,7 @@ impl Linked for ActorLinks {
             operation: &call.operation,
             body: call.body,
         };
-        let target = target_of(call.to.key.clone(), turn, call.nth);
+        let target = target_of(call.to.key.clone(), turn, call.nth, &self.shared.invocations);
         ask_peer(&self.shared, message, &way, target, chain).await
     }
 

@@ -93,7 +93,8 @@ impl Node {
         member_config.heartbeat = config.heartbeat;
         member_config.lost_after = config.lost_after;
         member_config.tracer = config.tracer.clone();
-        member_config.instruments = config.instruments.clone();
+        let instruments = config.instruments.with_traffic();
+        member_config.instruments = instruments.clone();
         let member = Member::join(member_config, bus.clone()).await?;
 
         let orders = Arc::new(Orders::load(&config.data_dir));
@@ -107,7 +108,7 @@ impl Node {
             events,
             tasks,
             tracer: config.tracer,
-            instruments: config.instruments,
+            instruments,
             recent: config.recent,
             grace: config.grace,
             data_dir: config.data_dir,
@@ -141,7 +142,8 @@ impl Node {
         shared
             .tasks
             .spawn("run again what ran before", restore(Arc::clone(&shared)));
-        if let Some(settings) = config.controller {
+        if let Some(mut settings) = config.controller {
+            settings.tracer = shared.tracer.clone();
             let controller = Controller::start(Arc::clone(&member), settings);
             // Set once, here.
             let _ = shared.controller.set(controller);
@@ -187,7 +189,7 @@ impl Node {
 
     /// Takes nothing new, finishes what is in flight within `grace`, leaves the lattice. The bus stays open.
     pub async fn stop(mut self, grace: Duration) -> Stopped {
-        let mut cut_off = self.shared.drain(grace).await;
+        let mut cut_off = self.shared.drain(grace, None).await;
         if let Some(control) = self.control.take()
             && !control.shutdown(LAST_WORDS).await
         {

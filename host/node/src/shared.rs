@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lattice_bus::Bus;
 use lattice_controller::Controller;
 use lattice_core::presence::{MemberState, Scheduling};
-use lattice_core::{Labels, Presence};
+use lattice_core::{Labels, Presence, TraceContext};
 use lattice_engine::Engine;
 use lattice_mesh::Member;
 use lattice_telemetry::{Instruments, Recent, Tracer};
@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::actors::Actors;
 use crate::artifacts::Artifacts;
+use crate::drain_trace::Steps;
 use crate::events::{Events, names};
 use crate::failures::Failures;
 use crate::gauges;
@@ -172,13 +173,15 @@ impl Shared {
 
     /// Takes nothing new, finishes what it has within `grace`, cuts off the rest. Returns how many calls were cut off. Whoever
     /// asks while another does waits for the same drain, by the other's grace.
-    pub(crate) async fn drain(&self, grace: Duration) -> usize {
-        *self.drained.get_or_init(|| self.drain_once(grace)).await
+    pub(crate) async fn drain(&self, grace: Duration, part_of: Option<&TraceContext>) -> usize {
+        *self.drained.get_or_init(|| self.drain_once(grace, part_of)).await
     }
 
-    async fn drain_once(&self, grace: Duration) -> usize {
+    async fn drain_once(&self, grace: Duration, part_of: Option<&TraceContext>) -> usize {
+        let steps = Steps::begin(&self.tracer, part_of);
         let until = Instant::now() + grace;
         // While it leads, it sees to that itself; then another shall lead at once.
+        steps.step("drain place-elsewhere");
         self.evacuate(until - grace / 2).await;
         if let Some(controller) = self.controller.get() {
             controller.stop().await;
@@ -201,6 +204,7 @@ impl Shared {
             // A server that does not answer is no reason not to drain.
             let _ = self.bus.round_trip(Duration::from_secs(2)).await;
         }
+        steps.step("drain doors");
         // Providers that drive actors first: they are where new work comes from, and what they have in flight needs the actors.
         let left = || until.saturating_duration_since(Instant::now());
         let providers = self.providers.all();
@@ -210,13 +214,16 @@ impl Shared {
             .into_iter()
             .sum();
         // What has state takes it along while the others still hear us.
-        self.evacuate_stateful(None, until).await;
+        let step = steps.step("drain stateful");
+        self.evacuate_stateful(None, until, step.as_ref()).await;
+        steps.step("drain in-flight");
         // The gates stay open meanwhile: nothing comes from outside any more, and what is in flight may call its neighbours.
         while actors.iter().any(|actor| !actor.is_idle()) && !left().is_zero() {
             tokio::time::sleep(IDLE_CHECK.min(left())).await;
         }
         let drained = futures::future::join_all(actors.iter().map(|actor| actor.drain(Duration::ZERO))).await;
         let cut_off: usize = drained.iter().map(|drained| drained.cancelled).sum();
+        steps.step("drain rest");
         self.stateful.stop(left()).await;
         // The others last: actors that finish may still need their stores.
         futures::future::join_all(
@@ -227,7 +234,9 @@ impl Shared {
         )
         .await;
         info!(cut_off, "drained");
-        cut_off.max(cut_off_outside)
+        let cut_off = cut_off.max(cut_off_outside);
+        steps.end(cut_off);
+        cut_off
     }
 
     /// Waits for what applications run here to go on elsewhere, as long as there is an elsewhere and it gets less, until `until`.

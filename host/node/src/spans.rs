@@ -1,9 +1,9 @@
 //! The spans of calls that stay on this host, which are counted here, too. Those that cross the lattice are the mesh's: one where they leave, one where they arrive.
 
 use lattice_capability::{CallContext, SpanRef};
-use lattice_core::{ActiveLink, ActorName, Fault, InterfaceId};
+use lattice_core::{ActiveLink, ActorName, Fault, FaultKind, InterfaceId};
 use lattice_telemetry::conventions as is;
-use lattice_telemetry::{CallTimer, KeyValue, Span, SpanKind, Status, Tracer};
+use lattice_telemetry::{CallTimer, Instruments, KeyValue, Span, SpanKind, Status, Tracer};
 
 use crate::invoke::Call;
 use crate::shared::Shared;
@@ -18,7 +18,9 @@ pub(crate) struct Served<'a> {
 
 impl<'a> Served<'a> {
     pub(crate) fn begin(shared: &'a Shared, actor: &'a ActorName, call: &'a Call<'a>) -> Self {
-        let timer = shared.instruments.call(&call.link.target, &call.interface.id);
+        let timer = shared
+            .instruments
+            .call(&call.link.id, &call.link.target, &call.interface.id);
         let name = name(&shared.tracer, &call.interface.id, call.function);
         let span = shared.tracer.start_in(name, SpanKind::Server, call.trace);
         Self {
@@ -52,6 +54,7 @@ impl<'a> Served<'a> {
 /// A call of an actor to a capability that a provider on this host has.
 pub(crate) struct Used<'a> {
     span: Span,
+    timer: CallTimer<'a>,
     interface: &'a InterfaceId,
     function: &'static str,
     link: &'a ActiveLink,
@@ -59,15 +62,17 @@ pub(crate) struct Used<'a> {
 
 impl<'a> Used<'a> {
     pub(crate) fn begin(
-        tracer: &Tracer,
+        (tracer, instruments): (&Tracer, &'a Instruments),
         interface: &'a InterfaceId,
         function: &'static str,
         link: &'a ActiveLink,
         parent: Option<&SpanRef>,
     ) -> Self {
+        let timer = instruments.call(&link.id, &link.target, interface);
         let span = tracer.start_in(name(tracer, interface, function), SpanKind::Client, parent);
         Self {
             span,
+            timer,
             interface,
             function,
             link,
@@ -78,7 +83,8 @@ impl<'a> Used<'a> {
         self.span.handle()
     }
 
-    pub(crate) fn end(self, status: Status) {
+    pub(crate) fn end(self, status: Status, fault: Option<FaultKind>) {
+        self.timer.end_with(fault);
         let (interface, function, link) = (self.interface, self.function, self.link);
         self.span.end(status, || about(interface, function, link));
     }

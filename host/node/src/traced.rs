@@ -1,4 +1,4 @@
-//! Spans around what a provider on this host does for an actor. What another member does for it is traced by the mesh.
+//! Spans around what a provider on this host does for an actor, and counts of it. What another member does for it is the mesh's to trace.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,32 +9,36 @@ use lattice_capability::{
     BrokerMessage, CallContext, CasHandle, HttpBody, HttpError, KeyPage, KeyValue, KvError, Messaging, MessagingError,
     OutgoingHttp, RequestOptions, SwapError,
 };
-use lattice_core::{ActiveLink, InterfaceId};
-use lattice_telemetry::{Status, Tracer};
+use lattice_core::{ActiveLink, FaultKind, InterfaceId};
+use lattice_telemetry::{Instruments, Status, Tracer};
 
+use crate::shared::Shared;
 use crate::spans::Used;
 
-/// A capability whose calls are traced.
+/// A capability whose calls are traced and counted.
 pub(crate) struct Traced<T: ?Sized> {
     inner: Arc<T>,
     tracer: Tracer,
+    instruments: Instruments,
     interface: InterfaceId,
     link: Arc<ActiveLink>,
 }
 
 impl<T: ?Sized> Traced<T> {
     /// Puts spans around a capability, for the interface that an actor asked for.
-    pub(crate) fn around(inner: Arc<T>, tracer: &Tracer, interface: &InterfaceId, link: &Arc<ActiveLink>) -> Self {
+    pub(crate) fn around(inner: Arc<T>, shared: &Shared, interface: &InterfaceId, link: &Arc<ActiveLink>) -> Self {
         Self {
             inner,
-            tracer: tracer.clone(),
+            tracer: shared.tracer.clone(),
+            instruments: shared.instruments.clone(),
             interface: interface.clone(),
             link: Arc::clone(link),
         }
     }
 
     fn begin(&self, function: &'static str, ctx: &CallContext) -> (Used<'_>, CallContext) {
-        let used = Used::begin(&self.tracer, &self.interface, function, &self.link, ctx.trace.as_ref());
+        let telling = (&self.tracer, &self.instruments);
+        let used = Used::begin(telling, &self.interface, function, &self.link, ctx.trace.as_ref());
         let trace = used.handle();
         (used, CallContext { trace, ..ctx.clone() })
     }
@@ -45,7 +49,8 @@ macro_rules! traced {
     ($self:ident, $ctx:ident, $function:literal, $method:ident($($argument:expr),*)) => {{
         let (used, ctx) = $self.begin($function, $ctx);
         let outcome = $self.inner.$method(&ctx, $($argument),*).await;
-        used.end(outcome.as_ref().map_or_else(Failure::status, |_| Status::Ok));
+        let (status, fault) = outcome.as_ref().map_or_else(Failure::told, |_| (Status::Ok, None));
+        used.end(status, fault);
         outcome
     }};
 }
@@ -138,45 +143,51 @@ impl OutgoingHttp for Traced<dyn OutgoingHttp> {
 }
 
 /// What a capability's error says of the call. That somebody else was quicker is none.
-trait Failure {
-    fn status(&self) -> Status;
+trait Failure: ToString {
+    /// What it is called in traces, and which fault it counts as.
+    fn kind(&self) -> Option<(&'static str, FaultKind)>;
+
+    fn told(&self) -> (Status, Option<FaultKind>) {
+        match self.kind() {
+            Some((name, kind)) => (Status::error(name, self.to_string()), Some(kind)),
+            None => (Status::Ok, None),
+        }
+    }
 }
 
 impl Failure for KvError {
-    fn status(&self) -> Status {
-        let kind = match self {
-            Self::NoSuchStore => "no-such-store",
-            Self::AccessDenied => "access-denied",
-            Self::Other(_) => "backend",
-        };
-        Status::error(kind, self.to_string())
+    fn kind(&self) -> Option<(&'static str, FaultKind)> {
+        Some(match self {
+            Self::NoSuchStore => ("no-such-store", FaultKind::NotFound),
+            Self::AccessDenied => ("access-denied", FaultKind::Denied),
+            Self::Other(_) => ("backend", FaultKind::Backend),
+        })
     }
 }
 
 impl Failure for SwapError {
-    fn status(&self) -> Status {
+    fn kind(&self) -> Option<(&'static str, FaultKind)> {
         match self {
-            Self::Changed(_) => Status::Ok,
-            Self::Store(error) => error.status(),
+            Self::Changed(_) => None,
+            Self::Store(error) => error.kind(),
         }
     }
 }
 
 impl Failure for MessagingError {
-    fn status(&self) -> Status {
-        let kind = match self {
-            Self::Denied { .. } => "denied",
-            Self::NoResponders(_) => "no-responders",
-            Self::TimedOut(_) => "timeout",
-            Self::TooLarge { .. } => "too-large",
-            _ => "backend",
-        };
-        Status::error(kind, self.to_string())
+    fn kind(&self) -> Option<(&'static str, FaultKind)> {
+        Some(match self {
+            Self::Denied { .. } => ("denied", FaultKind::Denied),
+            Self::NoResponders(_) => ("no-responders", FaultKind::NoResponders),
+            Self::TimedOut(_) => ("timeout", FaultKind::DeadlineExceeded),
+            Self::TooLarge { .. } => ("too-large", FaultKind::TooLarge),
+            _ => ("backend", FaultKind::Backend),
+        })
     }
 }
 
 impl Failure for HttpError {
-    fn status(&self) -> Status {
-        Status::error("http", self.to_string())
+    fn kind(&self) -> Option<(&'static str, FaultKind)> {
+        Some(("http", FaultKind::Backend))
     }
 }

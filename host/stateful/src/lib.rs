@@ -21,11 +21,13 @@ mod store;
 
 // The life of one actor.
 mod activation;
+mod driven;
 mod moves;
 mod room;
 mod slot;
 
 // All of them.
+mod failover;
 mod forwarding;
 mod index;
 mod runtime;

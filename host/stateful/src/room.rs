@@ -80,6 +80,11 @@ impl Room {
         self.actors.lock().values().sum()
     }
 
+    /// How many of that name.
+    pub(crate) fn actors_of(&self, name: &ActorName) -> usize {
+        self.actors.lock().get(name).copied().unwrap_or_default()
+    }
+
     pub(crate) fn memory(&self) -> u64 {
         self.memory.load(Ordering::Relaxed)
     }

@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::activation::{Awake, Command, Delivery, Inbox, unavailable};
+use crate::activation::{Command, Delivery, Inbox, unavailable};
 use crate::forwarding::Forwarding;
 use crate::index::{self, Index};
-use crate::moves::{Prefetched, Staged};
+use crate::moves::{Departure, MoveError, Prefetched, Staged};
 use crate::ownership::{Claim, claim};
 use crate::ports::{Answer, Call, Neighbours, Question, SharedKind};
 use crate::record::Owner;
@@ -116,7 +116,7 @@ impl Runtime {
         let sessions = bus.bucket(sessions).await?;
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let shared = Arc::new(Shared {
-            session: Session::new(me.clone(), sessions, timing),
+            session: Session::new(me.clone(), sessions, timing, tracer.clone()),
             store: Store::new(bus.clone(), lattice.clone()),
             index: Index::new(bus, lattice),
             me,
@@ -198,13 +198,16 @@ impl Runtime {
             return Err(Fault::new(FaultKind::Denied, fault));
         }
         let deadline = call.deadline;
-        let (sender, answered) = oneshot::channel();
+        let (sender, mut answered) = oneshot::channel();
         let delivery = Delivery {
             actor: actor.clone(),
             call,
             answer: sender,
         };
         self.shared.hand_in(Box::new(delivery));
+        if let Ok(answer) = answered.try_recv() {
+            return answer;
+        }
         match tokio::time::timeout_at(deadline.into(), answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(crate::activation::not_counted(&actor, None)),
@@ -237,9 +240,20 @@ impl Runtime {
         live
     }
 
+    /// Whether an actor lives here and is awake.
+    pub fn is_awake(&self, actor: &KeyedActor) -> bool {
+        let slots = self.shared.slots.lock();
+        slots.get(actor).is_some_and(|slot| slot.is_awake())
+    }
+
     /// How many actors live here.
     pub fn live_count(&self) -> usize {
         self.shared.room.actors()
+    }
+
+    /// How many actors of that name live here.
+    pub fn live_count_of(&self, name: &ActorName) -> usize {
+        self.shared.room.actors_of(name)
     }
 
     /// The linear memory of the actors that live here, in bytes.
@@ -344,8 +358,15 @@ impl Shared {
     fn put(&self, slot: &Arc<Slot>, delivery: Box<Delivery>) -> Option<Box<Delivery>> {
         use tokio::sync::mpsc::error::TrySendError;
         slot.used();
+        // One that is awake and idle most likely answers at once.
+        let lent = slot.is_awake().then(|| slot.driven.lend()).flatten();
         match slot.deliveries.try_send(delivery) {
-            Ok(()) => None,
+            Ok(()) => {
+                if let Some(lent) = lent {
+                    lent.run();
+                }
+                None
+            }
             Err(TrySendError::Full(delivery)) => {
                 let fault = overloaded(&delivery.actor);
                 answer(*delivery, fault);
@@ -387,11 +408,10 @@ impl Shared {
         Some(self.begin(actor, kind, Begin::Asked))
     }
 
-    /// Lets an actor act that was staged.
-    pub(crate) fn begin_staged(self: &Arc<Self>, awake: Awake) {
-        let actor = awake.actor.clone();
+    /// Lets an actor act that a move has brought, unless somebody here is about to wake it, who will find it.
+    pub(crate) fn begin_switched(self: &Arc<Self>, actor: &KeyedActor) {
         if let Some(kind) = self.kind(&actor.name) {
-            self.begin(&actor, kind, Begin::Awake(Box::new(awake)));
+            self.begin(actor, kind, Begin::Switched);
         }
     }
 
@@ -411,9 +431,10 @@ impl Shared {
             slot: Arc::clone(&slot),
         };
         let closing = self.closing.clone();
+        let running = slot.driven.run(driver.run(inbox, begin));
         self.tasks.spawn(async move {
             // Not by the end of its queues: it holds both of their ends.
-            closing.run_until_cancelled(driver.run(inbox, begin)).await;
+            closing.run_until_cancelled(running).await;
         });
         slot
     }
@@ -460,6 +481,25 @@ impl Shared {
             // Full queues of orders mean that it is asked to rest already.
             let _ = slot.commands.try_send(Box::new(Command::Rest(why)));
         }
+    }
+
+    /// Has an actor move, awake or not. Its task sees to it, so that nobody wakes it meanwhile.
+    pub(crate) async fn depart(
+        self: &Arc<Self>,
+        actor: &KeyedActor,
+        kind: SharedKind,
+        departure: Departure,
+    ) -> Result<(), MoveError> {
+        let mut command = Box::new(Command::Depart(departure));
+        while !self.closing.is_cancelled() {
+            let slot = self.begin(actor, Arc::clone(&kind), Begin::Asked);
+            match slot.commands.send(command).await {
+                Ok(()) => return Ok(()),
+                Err(back) => command = back.0,
+            }
+            self.vacate(actor, &slot);
+        }
+        Err(MoveError::Gone)
     }
 
     /// Sends an order to an actor that lives here.

@@ -11,13 +11,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lattice_bus::{Bucket, CasError, StateError};
-use lattice_core::MemberId;
+use lattice_core::{MemberId, TraceContext};
+use lattice_telemetry::Tracer;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::failover::Failover;
 use crate::random;
 use crate::record::Owner;
 use crate::timing::Timing;
@@ -51,9 +53,18 @@ pub(crate) struct Session {
     timing: Timing,
     standing: watch::Sender<Option<Standing>>,
     /// Sessions of others that were found to be over.
-    out: Mutex<HashMap<Owner, Fenced>>,
+    out: Mutex<HashMap<Owner, Over>>,
     /// One attempt at a time to end the session of a host.
     fencing: Mutex<HashMap<MemberId, Arc<tokio::sync::Mutex<()>>>>,
+    tracer: Tracer,
+}
+
+/// A session that was found to be over.
+#[derive(Clone, Debug)]
+struct Over {
+    how: Fenced,
+    /// The trace in which this host ended it.
+    failover: Option<TraceContext>,
 }
 
 /// A session as it stands.
@@ -87,7 +98,7 @@ pub(crate) enum Fenced {
 }
 
 impl Session {
-    pub(crate) fn new(me: MemberId, bucket: Bucket, timing: Timing) -> Arc<Self> {
+    pub(crate) fn new(me: MemberId, bucket: Bucket, timing: Timing, tracer: Tracer) -> Arc<Self> {
         Arc::new(Self {
             me,
             bucket,
@@ -95,6 +106,7 @@ impl Session {
             standing: watch::Sender::new(None),
             out: Mutex::default(),
             fencing: Mutex::default(),
+            tracer,
         })
     }
 
@@ -263,23 +275,36 @@ impl Session {
             State::Fenced => return Ok(self.note_out(owner, Fenced::Out(Instant::now()))),
             State::Ended => return Ok(self.note_out(owner, Fenced::LetGo)),
         }
+        let failover = Failover::begin(&self.tracer);
+        let failover_trace = failover.context();
+        let fenced = self.end_session_of(owner, revision, &failover).await;
+        failover.end(owner, fenced.as_ref().map(|fenced| *fenced == Fenced::Alive));
+        if let Ok(Fenced::Out(_)) = fenced {
+            warn!(member = %owner.member, session = owner.session, "ended the session of a host that does not answer");
+            self.note(owner, Fenced::Out(Instant::now()), failover_trace);
+        }
+        fenced
+    }
+
+    async fn end_session_of(&self, owner: &Owner, revision: u64, failover: &Failover) -> Result<Fenced, CasError> {
+        failover.step("failover wait");
         tokio::time::sleep(self.timing.takeover).await;
+        failover.step("failover fence");
         let fenced = SessionRecord {
             session: owner.session,
             state: State::Fenced,
         };
-        match self
-            .bucket
-            .update(owner.member.as_str(), encode(&fenced), revision)
-            .await
-        {
-            Ok(_) => {
-                warn!(member = %owner.member, session = owner.session, "ended the session of a host that does not answer");
-                Ok(self.note_out(owner, Fenced::Out(Instant::now())))
-            }
+        let key = owner.member.as_str();
+        match self.bucket.update(key, encode(&fenced), revision).await {
+            Ok(_) => Ok(Fenced::Out(Instant::now())),
             Err(CasError::Conflict { .. }) => Ok(Fenced::Alive),
             Err(error) => Err(error),
         }
+    }
+
+    /// The trace in which this host ended a session, if it did.
+    pub(crate) fn failover_of(&self, owner: &Owner) -> Option<TraceContext> {
+        self.out.lock().get(owner)?.failover.clone()
     }
 
     /// Whether a session is over, without waiting for anything but the record.
@@ -292,15 +317,19 @@ impl Session {
     }
 
     fn known_out(&self, owner: &Owner) -> Option<Fenced> {
-        self.out.lock().get(owner).copied()
+        self.out.lock().get(owner).map(|over| over.how)
     }
 
     fn note_out(&self, owner: &Owner, how: Fenced) -> Fenced {
+        self.note(owner, how, None)
+    }
+
+    fn note(&self, owner: &Owner, how: Fenced, failover: Option<TraceContext>) -> Fenced {
         let mut out = self.out.lock();
         if out.len() >= OUT_MAX {
             out.clear();
         }
-        *out.entry(owner.clone()).or_insert(how)
+        out.entry(owner.clone()).or_insert(Over { how, failover }).how
     }
 
     async fn read(&self, member: &MemberId) -> Result<Option<(SessionRecord, u64)>, StateError> {

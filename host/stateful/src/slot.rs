@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lattice_core::stateful::StopReason;
-use lattice_core::{Fault, FaultKind, KeyedActor, MemberId};
+use lattice_core::{Fault, FaultKind, KeyedActor};
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use crate::activation::{Activation, Awake, Command, Delivery, End, Inbox, NotAwake, not_counted, revive};
 use crate::clock::now_ms;
+use crate::driven::Driven;
+use crate::moves::Departure;
 use crate::ports::SharedKind;
 use crate::room::Place;
 use crate::runtime::Shared;
@@ -20,35 +22,39 @@ const QUEUE: usize = 1024;
 const COMMANDS: usize = 16;
 
 /// The near end of an actor's queues.
-#[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) deliveries: mpsc::Sender<Box<Delivery>>,
     pub(crate) commands: mpsc::Sender<Box<Command>>,
     last_used_ms: AtomicU64,
     awake: AtomicBool,
+    /// Its task.
+    pub(crate) driven: Arc<Driven>,
 }
 
 /// How an actor's task begins.
 pub(crate) enum Begin {
     /// With the first call, or the first order.
     Asked,
-    /// Awake, after a move.
-    Awake(Box<Awake>),
+    /// With what a move has brought.
+    Switched,
 }
 
 impl Slot {
     pub(crate) fn new() -> (Arc<Self>, Inbox) {
         let (deliveries, incoming) = mpsc::channel(QUEUE);
         let (commands, orders) = mpsc::channel(COMMANDS);
+        let driven = Arc::new(Driven::default());
+        let inbox = Inbox {
+            deliveries: incoming,
+            commands: orders,
+            driven: Arc::clone(&driven),
+        };
         let slot = Self {
             deliveries,
             commands,
             last_used_ms: AtomicU64::new(now_ms()),
             awake: AtomicBool::new(false),
-        };
-        let inbox = Inbox {
-            deliveries: incoming,
-            commands: orders,
+            driven,
         };
         (Arc::new(slot), inbox)
     }
@@ -77,6 +83,14 @@ pub(crate) struct Driver {
 
 /// What comes first.
 enum First {
+    /// Something for which the actor has to be awake.
+    Wake(Wanted),
+    /// It goes on elsewhere, for which it has not.
+    Depart(Departure),
+}
+
+/// What an actor is woken for.
+enum Wanted {
     Delivery(Box<Delivery>),
     Look(oneshot::Sender<Option<u64>>),
 }
@@ -84,50 +98,74 @@ enum First {
 impl Driver {
     pub(crate) async fn run(self, mut inbox: Inbox, begin: Begin) {
         let end = match begin {
-            Begin::Awake(awake) => {
+            Begin::Switched => {
                 let place = self.place().await;
-                self.live(&mut inbox, *awake, place, None).await
+                match self.shared.take_switched(&self.actor) {
+                    Some(awake) => self.live(&mut inbox, awake, place, None).await,
+                    None => End::Rested,
+                }
             }
             Begin::Asked => self.wake_and_live(&mut inbox).await,
         };
-        self.retire(inbox, &end);
+        self.retire(inbox, end);
+        // It may have come while somebody asked here whose it was.
+        if self.shared.has_switched(&self.actor) {
+            self.shared.begin_switched(&self.actor);
+        }
     }
 
     async fn wake_and_live(&self, inbox: &mut Inbox) -> End {
         loop {
-            let Some(first) = self.first(inbox).await else {
-                return End::Rested;
+            let ended = match self.first(inbox).await {
+                None => Some(End::Rested),
+                Some(First::Wake(wanted)) => self.wake_for(inbox, wanted).await,
+                Some(First::Depart(departure)) => {
+                    // What a move has brought and nobody has called yet: its record says as much.
+                    self.shared.forget_staged(&self.actor);
+                    self.shared.leave(departure).await.map(End::Moved)
+                }
             };
-            let unreachable = match &first {
-                First::Delivery(delivery) => delivery.call.address.owner_unreachable,
-                First::Look(_) => false,
-            };
-            let place = self.place().await;
-            match Box::pin(revive(&self.shared, &self.kind, &self.actor, unreachable)).await {
-                Ok(awake) => {
-                    let first = match first {
-                        First::Delivery(delivery) => Some(*delivery),
-                        First::Look(next) => {
-                            // Its own timer fires what is due.
-                            let _ = next.send(awake.record.look_ms(now_ms()));
-                            None
-                        }
-                    };
-                    return self.live(inbox, awake, place, first).await;
-                }
-                Err(NotAwake::Elsewhere(member)) => {
-                    refuse(first, || not_counted(&self.actor, Some(member.clone())));
-                }
-                Err(NotAwake::Failed(fault)) => {
-                    debug!(actor = %self.actor, %fault, "not woken");
-                    refuse(first, || fault.clone());
-                }
+            if let Some(end) = ended {
+                return end;
             }
             // Others who wait may know more: that its owner cannot be reached.
             if self.shared.vacate_if_empty(&self.actor, &self.slot, inbox) {
                 return End::Rested;
             }
         }
+    }
+
+    /// Wakes the actor and serves until its end; none if it cannot be woken here.
+    async fn wake_for(&self, inbox: &mut Inbox, wanted: Wanted) -> Option<End> {
+        let unreachable = match &wanted {
+            Wanted::Delivery(delivery) => delivery.call.address.owner_unreachable,
+            Wanted::Look(_) => false,
+        };
+        let place = self.place().await;
+        let fault = match Box::pin(revive(&self.shared, &self.kind, &self.actor, unreachable)).await {
+            Ok(awake) => {
+                let first = match wanted {
+                    Wanted::Delivery(delivery) => Some(*delivery),
+                    Wanted::Look(next) => {
+                        // Its own timer fires what is due.
+                        let _ = next.send(awake.record.look_ms(now_ms()));
+                        None
+                    }
+                };
+                return Some(self.live(inbox, awake, place, first).await);
+            }
+            Err(NotAwake::Elsewhere(member)) => not_counted(&self.actor, Some(member)),
+            Err(NotAwake::Failed(fault)) => {
+                debug!(actor = %self.actor, %fault, "not woken");
+                fault
+            }
+        };
+        match wanted {
+            Wanted::Delivery(delivery) => answer(*delivery, fault),
+            // Whoever looks asks its owner.
+            Wanted::Look(next) => drop(next),
+        }
+        None
     }
 
     async fn live(&self, inbox: &mut Inbox, awake: Awake, place: Place, first: Option<Delivery>) -> End {
@@ -141,12 +179,11 @@ impl Driver {
         loop {
             tokio::select! {
                 biased;
-                delivery = inbox.deliveries.recv() => return delivery.map(First::Delivery),
+                delivery = inbox.deliveries.recv() => return delivery.map(|delivery| First::Wake(Wanted::Delivery(delivery))),
                 command = inbox.commands.recv() => match *command? {
-                    Command::Look(next) => return Some(First::Look(next)),
+                    Command::Look(next) => return Some(First::Wake(Wanted::Look(next))),
+                    Command::Depart(departure) => return Some(First::Depart(departure)),
                     Command::Rest(_) | Command::Upgrade(_) => {}
-                    // It is not awake, so that its record alone is to change hands: asked again, whoever wants that will see.
-                    Command::Depart(departure) => drop(departure),
                 },
             }
         }
@@ -165,36 +202,25 @@ impl Driver {
     }
 
     /// Gives up the slot, and answers those who still wait.
-    fn retire(&self, mut inbox: Inbox, end: &End) {
+    fn retire(&self, mut inbox: Inbox, end: End) {
         self.shared.vacate(&self.actor, &self.slot);
-        if let End::Moved(member) = end {
-            self.shared.note_moved(&self.actor, member);
+        if let End::Moved(leaving) = &end {
+            self.shared.moved.lock().note(&self.actor, &leaving.to);
         }
         inbox.deliveries.close();
         inbox.commands.close();
         while let Ok(delivery) = inbox.deliveries.try_recv() {
-            match end {
+            match &end {
                 // It is woken again for them.
                 End::Rested => self.shared.hand_in(delivery),
-                End::Moved(member) => answer(*delivery, not_counted(&self.actor, Some(member.clone()))),
+                End::Moved(leaving) => answer(*delivery, not_counted(&self.actor, Some(leaving.to.clone()))),
                 End::Lost(_) => answer(*delivery, not_counted(&self.actor, None)),
             }
         }
-    }
-}
-
-impl Shared {
-    /// Remembers for a while where an actor went.
-    pub(crate) fn note_moved(&self, actor: &KeyedActor, to: &MemberId) {
-        self.moved.lock().note(actor, to);
-    }
-}
-
-fn refuse(first: First, fault: impl Fn() -> Fault) {
-    match first {
-        First::Delivery(delivery) => answer(*delivery, fault()),
-        // Whoever looks asks its owner.
-        First::Look(next) => drop(next),
+        if let End::Moved(leaving) = end {
+            // Whoever asked may be gone.
+            let _ = leaving.done.send(Ok(leaving.moved));
+        }
     }
 }
 

@@ -87,7 +87,9 @@ pub(crate) enum Command {
     Describe(commands::describe::Describe),
     Events(commands::events::Events),
     Logs(commands::logs::Logs),
+    Top(commands::top::Top),
     Trace(commands::trace::Trace),
+    Ui(commands::ui::Ui),
     Start(commands::start::Start),
     Stop(commands::stop::Stop),
     Apply(commands::apply::Apply),
@@ -115,7 +117,14 @@ impl Command {
     pub(crate) fn handles_interrupts(&self) -> bool {
         matches!(
             self,
-            Self::Up(_) | Self::Dev(_) | Self::Get(_) | Self::Events(_) | Self::Logs(_) | Self::Trace(_)
+            Self::Up(_)
+                | Self::Dev(_)
+                | Self::Get(_)
+                | Self::Events(_)
+                | Self::Logs(_)
+                | Self::Top(_)
+                | Self::Trace(_)
+                | Self::Ui(_)
         )
     }
 
@@ -129,7 +138,9 @@ impl Command {
             Self::Describe(command) => command.run(app).await,
             Self::Events(command) => command.run(app).await,
             Self::Logs(command) => command.run(app).await,
+            Self::Top(command) => command.run(app).await,
             Self::Trace(command) => command.run(app).await,
+            Self::Ui(command) => command.run(app).await,
             Self::Start(command) => command.run(app).await,
             Self::Stop(command) => command.run(app).await,
             Self::Apply(command) => command.run(app).await,
@@ -201,6 +212,8 @@ mod tests {
             "events --for link/lnk:default/actor/a/wasi:keyvalue/default",
             "logs hello",
             "logs cart/alice -f --host edge --since 5m --tail 20 --level warn --json",
+            "top",
+            "top --once --every 500ms -o json",
             "trace",
             "trace last --actor cart/alice",
             "trace 4bf92f3577b34da6a3ce929d0e0e4736 -o wide",
@@ -208,6 +221,9 @@ mod tests {
             "trace --actor cart --errors --slow 100ms -n 5",
             "trace --follow http://127.0.0.1:8080/a?b=c",
             "trace --follow actor/cart --errors",
+            "ui",
+            "ui --listen 127.0.0.1:0 --open --jaeger http://127.0.0.1:16686",
+            "ui --listen 0.0.0.0:80 --allow-remote",
             "start provider http http-server --config address=127.0.0.1:8080",
             "stop actor hello --drain 5s",
             "stop host edge",
@@ -267,10 +283,13 @@ mod tests {
             "events --since soon",
             "logs",
             "logs hello --level loud",
+            "top --every often",
             "trace 4b",
             "trace --follow cart",
             "trace last --follow actor/cart",
             "trace -n 0",
+            "ui --listen localhost",
+            "ui --jaeger javascript:alert(1)",
             "start actor",
             "start actor Hello x.wasm",
             "start actor hello x.wasm --replicas -1",

@@ -11,7 +11,7 @@ use crate::{
         AppsProgress, AppsProgressReply, Call, CallReply, Doctor, DoctorReport, HostSchedule, HostStop, HostStopping,
         Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved, Links,
         LinksReply, Logs, LogsReply, MemberSummary, Ping, Placements, PlacementsReply, ProviderStart, ProviderStarted,
-        ProviderStop, ProviderStopped, Traces, TracesReply,
+        ProviderStop, ProviderStopped, Traces, TracesReply, Traffic, TrafficReply,
     },
 };
 
@@ -56,6 +56,12 @@ pub trait Handler: Send + Sync + 'static {
     async fn traces(&self, request: Traces) -> Result<TracesReply, ControlError> {
         let _ = request;
         Ok(TracesReply::default())
+    }
+
+    /// Says how many calls came over each link whose target is served here.
+    async fn traffic(&self, request: Traffic) -> Result<TrafficReply, ControlError> {
+        let _ = request;
+        Ok(TrafficReply::default())
     }
 
     /// Takes down whether more may be placed here, and tells everybody.

@@ -8,6 +8,8 @@
 mod assembly;
 mod client;
 mod error;
+#[cfg(feature = "spans")]
+mod flows;
 mod handler;
 mod operations;
 mod progress;
@@ -17,6 +19,7 @@ mod server;
 mod spans;
 mod spread;
 mod state;
+mod trace;
 mod verb;
 mod verbs;
 mod wire;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lattice_core::IssuerId;
+use lattice_core::{IssuerId, TraceContext};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -35,6 +35,7 @@ impl Progress {
 pub struct ProgressSink {
     latest: Arc<watch::Sender<Progress>>,
     by: Option<IssuerId>,
+    trace: Option<TraceContext>,
 }
 
 impl ProgressSink {
@@ -45,6 +46,7 @@ impl ProgressSink {
             Self {
                 latest: Arc::new(sender),
                 by: None,
+                trace: None,
             },
             receiver,
         )
@@ -64,6 +66,17 @@ impl ProgressSink {
     /// Who ordered the command, if it was signed.
     pub fn by(&self) -> Option<&IssuerId> {
         self.by.as_ref()
+    }
+
+    /// The same sink, for work that is part of this trace.
+    #[must_use]
+    pub fn within(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// What the work is part of, if whoever ordered it said so.
+    pub fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_ref()
     }
 
     /// Says what is being done now.

@@ -47,11 +47,13 @@ pub enum Verb {
     ProviderStop,
     /// What do you keep of traces?
     Traces,
+    /// What goes over the links whose targets you serve?
+    Traffic,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ActorInspect,
         Self::ActorScale,
         Self::ActorStart,
@@ -73,6 +75,7 @@ impl Verb {
         Self::ProviderStart,
         Self::ProviderStop,
         Self::Traces,
+        Self::Traffic,
     ];
 
     /// The verb as it stands in a subject.
@@ -99,6 +102,7 @@ impl Verb {
             Self::ProviderStart => "provider-start",
             Self::ProviderStop => "provider-stop",
             Self::Traces => "traces",
+            Self::Traffic => "traffic",
         }
     }
 
@@ -125,7 +129,8 @@ impl Verb {
             | Self::Logs
             | Self::Ping
             | Self::Placements
-            | Self::Traces => false,
+            | Self::Traces
+            | Self::Traffic => false,
         }
     }
 }

@@ -11,8 +11,9 @@ use lattice_control::{
     ProviderStart, ProviderStop, PutApp,
     reconcile::{Action, KnownLink, Outcome},
 };
-use lattice_core::{HostId, LinkId, MemberId, UnixSeconds, application::Revision};
+use lattice_core::{HostId, LinkId, MemberId, TraceContext, UnixSeconds, application::Revision};
 use lattice_mesh::Member;
+use lattice_telemetry::{SpanKind, SpanRef, Status, Tracer};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -20,7 +21,9 @@ use tokio_util::{
 };
 use tracing::{debug, info, warn};
 
+use crate::applying;
 use crate::apps::Apps;
+use crate::settings::ControllerSettings;
 
 /// Commands to one host at a time. More would only wait there, for the processor that compiles.
 const AT_A_TIME: usize = 16;
@@ -42,6 +45,7 @@ struct Shared {
     client: ControlClient,
     member: Arc<Member>,
     signer: CommandSigner,
+    tracer: Tracer,
     /// Cancelled when the term is over: what was not begun by then is for the next leader to decide.
     over: CancellationToken,
     places: Mutex<BTreeMap<HostId, Arc<Semaphore>>>,
@@ -54,12 +58,18 @@ struct WayBack {
 }
 
 impl Acting {
-    pub(crate) fn new(client: ControlClient, member: Arc<Member>, signer: CommandSigner, tasks: TaskTracker) -> Self {
+    pub(crate) fn new(
+        client: ControlClient,
+        member: Arc<Member>,
+        settings: &ControllerSettings,
+        tasks: TaskTracker,
+    ) -> Self {
         let over = CancellationToken::new();
         let shared = Shared {
             client,
             member,
-            signer,
+            signer: settings.signer.clone(),
+            tracer: settings.tracer.clone(),
             over: over.clone(),
             places: Mutex::default(),
         };
@@ -70,8 +80,14 @@ impl Acting {
         }
     }
 
-    /// Starts an action. How it ended is told to `outcome`, unless the term is over by then.
-    pub(crate) fn start(&self, action: Action, apps: &Apps, outcome: mpsc::Sender<(Action, Outcome)>) {
+    /// Starts an action, which is part of `over`. How it ended is told to `outcome`, unless the term is over by then.
+    pub(crate) fn start(
+        &self,
+        action: Action,
+        apps: &Apps,
+        over: Option<SpanRef>,
+        outcome: mpsc::Sender<(Action, Outcome)>,
+    ) {
         let back = match &action {
             Action::RollBack { app, reason, .. } => apps
                 .desired()
@@ -86,7 +102,17 @@ impl Acting {
         };
         let shared = Arc::clone(&self.shared);
         self.tasks.spawn(async move {
-            let ended = shared.carry_out(&action, back).await;
+            let span = match &over {
+                Some(over) => shared
+                    .tracer
+                    .start_in(applying::span_name(&action), SpanKind::Client, Some(over)),
+                None => shared
+                    .tracer
+                    .always(applying::span_name(&action), SpanKind::Client, None),
+            };
+            let ended = shared.carry_out(&action, back, span.context()).await;
+            let status = ended.as_ref().map_or_else(status_of, |()| Status::Ok);
+            span.end(status, || applying::attributes(&action));
             match &ended {
                 Ok(()) => debug!(?action, "done"),
                 Err(error) => warn!(target = ?action.target(), %error, "not done"),
@@ -136,7 +162,7 @@ impl Acting {
 }
 
 impl Shared {
-    async fn carry_out(&self, action: &Action, back: Option<WayBack>) -> Outcome {
+    async fn carry_out(&self, action: &Action, back: Option<WayBack>, trace: Option<TraceContext>) -> Outcome {
         match action {
             Action::PutLink { id, generation, token } => self.put_link(id, *generation, token).await,
             Action::RollBack { app, reason, .. } => {
@@ -156,25 +182,25 @@ impl Shared {
                     drain_ms: Some(millis(*drain)),
                     ..ActorStart::new((**spec).clone(), *replicas)
                 };
-                self.command(host, &start, *within + *drain).await
+                self.command(host, &start, *within + *drain, trace).await
             }
             Action::ScaleActor { host, actor, replicas } => {
                 let scale = ActorScale {
                     actor: actor.clone(),
                     replicas: *replicas,
                 };
-                self.command(host, &scale, PROMPT).await
+                self.command(host, &scale, PROMPT, trace).await
             }
             Action::StopActor { host, actor, drain } => {
                 let stop = ActorStop {
                     actor: actor.clone(),
                     drain_ms: millis(*drain),
                 };
-                self.command(host, &stop, *drain + PROMPT).await
+                self.command(host, &stop, *drain + PROMPT, trace).await
             }
             Action::StartProvider { host, spec } => {
                 let start = ProviderStart { spec: (**spec).clone() };
-                self.command(host, &start, PROMPT * 2).await
+                self.command(host, &start, PROMPT * 2, trace).await
             }
             Action::StopProvider { host, provider } => {
                 let drain = Duration::from_secs(10);
@@ -182,7 +208,7 @@ impl Shared {
                     provider: provider.clone(),
                     drain_ms: millis(drain),
                 };
-                self.command(host, &stop, drain + PROMPT).await
+                self.command(host, &stop, drain + PROMPT, trace).await
             }
         }
     }
@@ -208,11 +234,18 @@ impl Shared {
         }
     }
 
-    async fn command<C: lattice_control::Command>(&self, host: &HostId, command: &C, within: Duration) -> Outcome {
+    async fn command<C: lattice_control::Command>(
+        &self,
+        host: &HostId,
+        command: &C,
+        within: Duration,
+        trace: Option<TraceContext>,
+    ) -> Outcome {
         let place = self.place(host).await;
         let _place = place.acquire().await;
         let summary = self.summary(host)?;
-        let sending = self.client.send(&summary, command, within, |_| {});
+        let client = self.client.clone().within(trace);
+        let sending = client.send(&summary, command, within, |_| {});
         // Dropped, a command is withdrawn: what its host has not finished, it abandons.
         let Some(outcome) = self.over.run_until_cancelled(sending).await else {
             return Err(ControlError::new(ErrorKind::Conflict, "this controller leads no more"));
@@ -271,6 +304,10 @@ impl Shared {
             PutApp::Overtaken => Ok(()),
         }
     }
+}
+
+fn status_of(error: &ControlError) -> Status {
+    Status::error(error.kind.code(), error.to_string())
 }
 
 fn is_stop<C: lattice_control::Command>() -> bool {

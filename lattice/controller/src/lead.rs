@@ -16,7 +16,9 @@ use tokio::sync::{broadcast::error::RecvError, mpsc};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
 
-use crate::{act::Acting, apps::Apps, board::Board, observe::observe, settings::ControllerSettings};
+use crate::{
+    act::Acting, applying::Applying, apps::Apps, board::Board, observe::observe, settings::ControllerSettings,
+};
 
 /// Outcomes that wait to be heard. When full, those who acted wait: each holds its host's place meanwhile.
 const OUTCOMES: usize = 256;
@@ -68,7 +70,7 @@ impl<'a> Term<'a> {
             member,
             settings,
             board,
-            acting: Acting::new(client, Arc::clone(member), settings.signer.clone(), tasks.clone()),
+            acting: Acting::new(client, Arc::clone(member), settings, tasks.clone()),
             number,
         }
     }
@@ -88,6 +90,7 @@ impl<'a> Term<'a> {
         let mut connection = self.member.bus().states();
         let (outcome, mut outcomes) = mpsc::channel(OUTCOMES);
         let mut memory = Memory::default();
+        let mut applying = Applying::new(self.settings.tracer.clone());
         let mut told = BTreeMap::new();
         // A host that has just come, or whose connection was gone, has not heard from all yet: to it they look lost.
         let mut quiet_until = self.joined_recently();
@@ -117,7 +120,10 @@ impl<'a> Term<'a> {
                     }
                 }
                 Wake::Trust => apps.judge(&self.member.trust().current()),
-                Wake::Outcome(ended) => memory.ended(&ended.0, &ended.1, now),
+                Wake::Outcome(ended) => {
+                    applying.ended(&ended.0, apps.desired());
+                    memory.ended(&ended.0, &ended.1, now);
+                }
                 Wake::Connection => {
                     connection.mark_unchanged();
                     quiet_until = now + self.settings.listen;
@@ -140,9 +146,12 @@ impl<'a> Term<'a> {
                 self.acting.repair_links(&apps);
             }
             let decision = self.look(&apps, &mut memory, now);
+            applying.begin(&decision, apps.desired());
             for action in &decision.actions {
-                self.acting.start(action.clone(), &apps, outcome.clone());
+                let over = applying.over(action, apps.desired());
+                self.acting.start(action.clone(), &apps, over, outcome.clone());
             }
+            applying.end(&decision.apps);
             self.tell(&mut told, &decision, &apps);
             let again = decision.look_again.unwrap_or(now + AT_LEAST_EVERY);
             self.board.show(self.number, decision.apps);

@@ -8,6 +8,7 @@
 //! ask for things that can be asked for twice.
 
 mod act;
+mod applying;
 mod apps;
 mod board;
 mod lead;

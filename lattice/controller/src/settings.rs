@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use lattice_control::CommandSigner;
+use lattice_telemetry::Tracer;
 
 /// How a controller leads.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct ControllerSettings {
     pub lease: Duration,
     /// How long to listen to heartbeats before the first decision, and after an outage: as long as a host may be silent.
     pub listen: Duration,
+    /// Where its spans go.
+    pub tracer: Tracer,
 }
 
 impl ControllerSettings {
@@ -29,6 +32,7 @@ impl ControllerSettings {
             folder,
             lease: Self::DEFAULT_LEASE,
             listen: Duration::from_millis(2500),
+            tracer: Tracer::off(),
         }
     }
 }

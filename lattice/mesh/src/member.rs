@@ -342,6 +342,12 @@ impl Member {
         self.invoker.invoke_keyed(call, target, chain).await
     }
 
+    /// Numbers a call to a stateful actor that this member makes without [`invoke_keyed`](Self::invoke_keyed), because the actor is here.
+    /// Should the call be made again in another way, what this returns has to be held until that is over.
+    pub fn number_call(&self, actor: KeyedActor) -> Outstanding {
+        self.invoker.lanes.enter(actor)
+    }
+
     /// Asks another host, or this one, what no link grants but that both are hosts.
     ///
     /// # Errors

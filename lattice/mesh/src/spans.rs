@@ -1,9 +1,9 @@
 //! The spans of calls: one where a call is made, one where it is taken, which is where it is counted, too. Whatever crosses the lattice
 //! passes here.
 
-use lattice_core::{Fault, FunctionName, VersionedInterface};
+use lattice_core::{Fault, FaultKind, FunctionName, VersionedInterface};
 use lattice_telemetry::conventions as is;
-use lattice_telemetry::{CallTimer, Instruments, KeyValue, Span, SpanKind, SpanRef, TraceContext, Tracer};
+use lattice_telemetry::{CallTimer, Instruments, KeyValue, Span, SpanKind, SpanRef, Status, TraceContext, Tracer};
 
 use crate::Reply;
 use crate::wire::CallRoute;
@@ -20,6 +20,14 @@ pub(crate) struct Done {
 pub(crate) struct Making {
     span: Span,
     pub(crate) route: CallRoute,
+}
+
+impl Done {
+    /// Says that somebody who was asked before may have kept spans of the call, too.
+    pub(crate) fn after_failures(self, failed: bool) -> Self {
+        let kept = self.kept || failed;
+        Self { kept, ..self }
+    }
 }
 
 impl Making {
@@ -60,7 +68,7 @@ impl<'a> Taking<'a> {
         route: &'a CallRoute,
         parent: Option<&TraceContext>,
     ) -> Self {
-        let timer = instruments.call(&route.target, &route.interface.id);
+        let timer = instruments.call(&route.link, &route.target, &route.interface.id);
         let span = begin(tracer, &route.interface, &route.function, |name| {
             tracer.start(name, SpanKind::Server, parent)
         });
@@ -75,9 +83,22 @@ impl<'a> Taking<'a> {
     pub(crate) fn end(self, outcome: Result<Reply, Fault>) -> Result<Done, Fault> {
         self.timer.end(&outcome);
         let (kept, route) = (self.span.kept(), self.route);
-        self.span.end(is::status(&outcome), || attributes(route));
+        let status = match &outcome {
+            // The caller goes elsewhere; nothing has gone wrong.
+            Err(fault) if is_redirect(fault) => Status::Ok,
+            outcome => is::status(outcome),
+        };
+        self.span.end(status, || attributes(route));
         outcome.map(|reply| Done { reply, kept })
     }
+}
+
+/// Whether a fault only says that somebody else is to be asked. Whoever said it keeps nothing of the call for that.
+pub(crate) fn is_redirect(fault: &Fault) -> bool {
+    matches!(
+        fault.kind,
+        FaultKind::NotHere | FaultKind::NoResponders | FaultKind::Draining
+    )
 }
 
 /// Names are made only if somebody may read them.

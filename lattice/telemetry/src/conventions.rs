@@ -42,6 +42,13 @@ pub const STATE_BYTES: &str = "lattice.actor.state.bytes";
 /// Where an actor moves to.
 pub const TARGET_HOST: &str = "lattice.target.host.id";
 
+/// An application.
+pub const APP: &str = "lattice.app.name";
+/// Which revision of it.
+pub const APP_REVISION: &str = "lattice.app.revision";
+/// A host that was lost.
+pub const LOST_HOST: &str = "lattice.lost.host.id";
+
 /// The name of a call: `wasi:keyvalue/store.get`, also where WIT has the function in a resource and calls it `[method]bucket.get`.
 pub fn method(interface: &InterfaceId, function: &str) -> String {
     let own = match function

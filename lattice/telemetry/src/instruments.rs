@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lattice_core::{Fault, FaultKind, InterfaceId, Party};
+use lattice_core::{Fault, FaultKind, InterfaceId, LinkId, Party};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 
 use crate::metric::{self, Metric, MetricKind};
 use crate::series::{CallSeries, OTHER, PARTIES_MAX};
+use crate::traffic::{LinkTraffic, Traffic};
 
 /// From a call within a process to one that ran into its deadline, in seconds.
 const BOUNDARIES: [f64; 18] = [
@@ -21,7 +22,10 @@ const BOUNDARIES: [f64; 18] = [
 ///
 /// At most a thousand actors and providers have labels of their own; the rest are counted together as `other`.
 #[derive(Clone, Default)]
-pub struct Instruments(Option<Arc<Inner>>);
+pub struct Instruments {
+    metrics: Option<Arc<Inner>>,
+    traffic: Option<Traffic>,
+}
 
 struct Inner {
     meter: Meter,
@@ -40,7 +44,8 @@ struct Inner {
 pub struct CallTimer<'a>(Option<Timed<'a>>);
 
 struct Timed<'a> {
-    inner: &'a Inner,
+    instruments: &'a Instruments,
+    link: &'a LinkId,
     target: &'a Party,
     interface: &'a InterfaceId,
     began: Instant,
@@ -49,12 +54,15 @@ struct Timed<'a> {
 impl Instruments {
     /// Instruments that cost nothing and show nothing.
     pub const fn off() -> Self {
-        Self(None)
+        Self {
+            metrics: None,
+            traffic: None,
+        }
     }
 
     /// Makes the instruments. Once per process: what two of them count is added up.
     pub fn new(meter: Meter) -> Self {
-        Self(Some(Arc::new(Inner {
+        let inner = Inner {
             series: CallSeries::new(),
             calls: histogram(&meter, &metric::CALL_DURATION),
             phases: histogram(&meter, &metric::MOVE_PHASE_DURATION),
@@ -64,18 +72,38 @@ impl Instruments {
             reconnects: counter(&meter, &metric::NATS_RECONNECTS),
             round_trips: histogram(&meter, &metric::NATS_ROUND_TRIP),
             meter,
-        })))
+        };
+        Self {
+            metrics: Some(Arc::new(inner)),
+            traffic: None,
+        }
     }
 
-    /// Says whether anything is counted.
+    /// Counts calls by their links, too, from now on.
+    #[must_use]
+    pub fn with_traffic(self) -> Self {
+        Self {
+            traffic: Some(Traffic::default()),
+            ..self
+        }
+    }
+
+    /// What came over each link so far.
+    pub fn traffic(&self) -> Vec<LinkTraffic> {
+        self.traffic.as_ref().map(Traffic::counted).unwrap_or_default()
+    }
+
+    /// Says whether there are metrics.
     pub fn is_on(&self) -> bool {
-        self.0.is_some()
+        self.metrics.is_some()
     }
 
-    /// Begins to serve a call. Looks at no clock when nothing is counted.
-    pub fn call<'a>(&'a self, target: &'a Party, interface: &'a InterfaceId) -> CallTimer<'a> {
-        CallTimer(self.0.as_deref().map(|inner| Timed {
-            inner,
+    /// Begins to serve a call that came over a link. Looks at no clock when nothing is counted.
+    pub fn call<'a>(&'a self, link: &'a LinkId, target: &'a Party, interface: &'a InterfaceId) -> CallTimer<'a> {
+        let counts = self.metrics.is_some() || self.traffic.is_some();
+        CallTimer(counts.then(|| Timed {
+            instruments: self,
+            link,
             target,
             interface,
             began: Instant::now(),
@@ -84,7 +112,7 @@ impl Instruments {
 
     /// Notes a step of a move, and how long it took.
     pub fn move_phase(&self, phase: &'static str, took: Duration) {
-        if let Some(inner) = &self.0 {
+        if let Some(inner) = &self.metrics {
             let labels = [KeyValue::new(metric::PHASE, phase)];
             inner.phases.record(took.as_secs_f64(), &labels);
         }
@@ -92,7 +120,7 @@ impl Instruments {
 
     /// Notes a move that was made, and how long the actor began no turn.
     pub fn moved(&self, pause: Duration) {
-        if let Some(inner) = &self.0 {
+        if let Some(inner) = &self.metrics {
             inner.moves.add(1, &[KeyValue::new(metric::OUTCOME, "moved")]);
             inner.pauses.record(pause.as_secs_f64(), &[]);
         }
@@ -100,35 +128,35 @@ impl Instruments {
 
     /// Notes a move that was not made.
     pub fn stayed(&self) {
-        if let Some(inner) = &self.0 {
+        if let Some(inner) = &self.metrics {
             inner.moves.add(1, &[KeyValue::new(metric::OUTCOME, "stayed")]);
         }
     }
 
     /// Notes what came of checking a link: `accepted`, or the code of the refusal.
     pub fn link_verified(&self, verdict: &'static str) {
-        if let Some(inner) = &self.0 {
+        if let Some(inner) = &self.metrics {
             inner.links.add(1, &[KeyValue::new(metric::VERDICT, verdict)]);
         }
     }
 
     /// Notes that the connection to NATS is a new one.
     pub fn reconnected(&self) {
-        if let Some(inner) = &self.0 {
+        if let Some(inner) = &self.metrics {
             inner.reconnects.add(1, &[]);
         }
     }
 
     /// Notes how long it took to NATS and back.
     pub fn round_trip(&self, took: Duration) {
-        if let Some(inner) = &self.0 {
+        if let Some(inner) = &self.metrics {
             inner.round_trips.record(took.as_secs_f64(), &[]);
         }
     }
 
     /// Has `look` say what something is whenever somebody reads, for as long as the process lives. It must not block.
     pub fn watch(&self, metric: &Metric, look: impl Fn(&Seen<'_>) + Send + Sync + 'static) {
-        let Some(inner) = &self.0 else { return };
+        let Some(inner) = &self.metrics else { return };
         // The SDK keeps the callback; the instrument itself is only its name.
         match metric.kind {
             MetricKind::Counter => {
@@ -147,9 +175,14 @@ impl Instruments {
 
 impl CallTimer<'_> {
     /// Notes how the call ended.
-    pub fn end<T>(mut self, outcome: &Result<T, Fault>) {
+    pub fn end<T>(self, outcome: &Result<T, Fault>) {
+        self.end_with(outcome.as_ref().err().map(|fault| fault.kind));
+    }
+
+    /// Notes that the call ended with this fault, or well.
+    pub fn end_with(mut self, fault: Option<FaultKind>) {
         if let Some(timed) = self.0.take() {
-            timed.end(outcome.as_ref().err().map(|fault| fault.kind));
+            timed.end(fault);
         }
     }
 }
@@ -164,9 +197,14 @@ impl Drop for CallTimer<'_> {
 
 impl Timed<'_> {
     fn end(self, fault: Option<FaultKind>) {
-        let took = self.began.elapsed().as_secs_f64();
-        let outcomes = self.inner.series.of(self.target, self.interface);
-        self.inner.calls.record(took, outcomes.labels(fault));
+        let took = self.began.elapsed();
+        if let Some(traffic) = &self.instruments.traffic {
+            traffic.note(self.link, self.target, took, fault.is_some());
+        }
+        if let Some(inner) = &self.instruments.metrics {
+            let outcomes = inner.series.of(self.target, self.interface);
+            inner.calls.record(took.as_secs_f64(), outcomes.labels(fault));
+        }
     }
 }
 
@@ -274,20 +312,29 @@ mod tests {
         (metrics, instruments)
     }
 
+    fn link() -> LinkId {
+        let id = "lnk:test/provider/http/shop:cart/api/default";
+        id.parse().expect("an id")
+    }
+
     #[test]
     fn calls_are_counted_by_who_what_and_how() {
         let (metrics, instruments) = started();
+        let instruments = instruments.with_traffic();
         let (target, interface) = (
             "actor/cart".parse().expect("a party"),
             "shop:cart/api".parse().expect("one"),
         );
         let done: Result<(), Fault> = Ok(());
         for _ in 0..3 {
-            instruments.call(&target, &interface).end(&done);
+            instruments.call(&link(), &target, &interface).end(&done);
         }
         let failed: Result<(), _> = Err(Fault::new(FaultKind::Trap, "unreachable"));
-        instruments.call(&target, &interface).end(&failed);
-        drop(instruments.call(&target, &interface));
+        instruments.call(&link(), &target, &interface).end(&failed);
+        drop(instruments.call(&link(), &target, &interface));
+        let traffic = instruments.traffic();
+        assert_eq!(traffic.len(), 1, "{traffic:?}");
+        assert_eq!((traffic[0].calls, traffic[0].failed), (5, 2), "{traffic:?}");
         let text = metrics.scrape().text();
         let line = |outcome: &str| {
             let labels = [
@@ -315,7 +362,7 @@ mod tests {
             let target = format!("actor/a{number}").parse().expect("a party");
             for outcome in [None, Some(FaultKind::Trap), Some(FaultKind::Overloaded)] {
                 let outcome: Result<(), _> = outcome.map_or(Ok(()), |kind| Err(Fault::new(kind, "x")));
-                instruments.call(&target, &interface).end(&outcome);
+                instruments.call(&link(), &target, &interface).end(&outcome);
             }
         }
         let text = metrics.scrape().text();
@@ -338,7 +385,7 @@ mod tests {
             "provider/kv".parse().expect("a party"),
             "shop:cart/api".parse().expect("one"),
         );
-        instruments.call(&target, &interface).end(&Ok::<_, Fault>(()));
+        instruments.call(&link(), &target, &interface).end(&Ok::<_, Fault>(()));
         let text = |metrics: &Metrics| metrics.scrape().text();
         let told = text(&metrics);
         let watched = metric::ALL
@@ -381,7 +428,7 @@ mod tests {
             "shop:cart/api".parse().expect("one"),
         );
         let off = Instruments::off();
-        assert!(off.call(&target, &interface).0.is_none());
+        assert!(off.call(&link(), &target, &interface).0.is_none());
         assert!(!off.is_on());
     }
 }

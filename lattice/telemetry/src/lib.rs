@@ -42,6 +42,7 @@ mod tracer;
 // Counting.
 mod instruments;
 mod series;
+mod traffic;
 
 // Looking back.
 mod recent;
@@ -70,3 +71,4 @@ pub use settings::TraceSettings;
 pub use span::{Span, SpanKind, SpanRef, Status};
 pub use telemetry::Telemetry;
 pub use tracer::Tracer;
+pub use traffic::LinkTraffic;

@@ -70,6 +70,13 @@ impl Jaeger {
     pub async fn trace(&self, id: &str) -> Option<String> {
         get(self.query, &format!("/api/traces/{id}")).await
     }
+
+    /// What its HTTP API says of the traces with a span of this name, as JSON; nothing when there is none yet.
+    pub async fn find(&self, service: &str, operation: &str) -> Option<String> {
+        let path = format!("/api/traces?service={service}&operation={operation}");
+        let found = get(self.query, &path).await;
+        found.filter(|found| found.contains("\"traceID\""))
+    }
 }
 
 /// Gets a document over HTTP/1.0, where the end of the connection is the end of the document.

@@ -91,7 +91,7 @@ fn wash_dev(program: &Path, home: &Path, component: &str) -> Result<Server> {
 }
 
 /// The medians of each, measured in turns.
-fn compare<const N: usize>(urls: &[String; N]) -> Result<[f64; N]> {
+pub(super) fn compare<const N: usize>(urls: &[String; N]) -> Result<[f64; N]> {
     let mut rates = urls.each_ref().map(|_| Vec::new());
     for round in 0..=ROUNDS {
         for (url, rates) in urls.iter().zip(&mut rates) {

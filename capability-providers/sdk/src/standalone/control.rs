@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use lattice_control::{
     Check, ControlError, Doctor, DoctorReport, Handler, Inventory, InventoryReply, LinkStatus, Links, LinksReply,
     MemberSummary, Ping, Placements, PlacementsReply, ProviderState, ProviderStatus, RefusedLink, Traces, TracesReply,
+    Traffic, TrafficReply,
 };
 use lattice_core::presence::{MemberKind, MemberState, Scheduling};
 use lattice_core::{ActiveLink, LinkId, ProviderSpec};
 use lattice_mesh::Member;
-use lattice_telemetry::Recent;
+use lattice_telemetry::{Instruments, Recent};
 
 use super::links::Bindings;
 use crate::{Health, Provider};
@@ -21,12 +22,18 @@ const DECISION: Duration = Duration::from_secs(2);
 /// Longest wait for a provider to say how it is.
 const HEALTH: Duration = Duration::from_secs(5);
 
+/// What a provider keeps for those who look.
+pub(super) struct Told {
+    pub(super) recent: Recent,
+    pub(super) instruments: Instruments,
+}
+
 pub(super) struct ProviderControl {
     member: Arc<Member>,
     provider: Arc<dyn Provider>,
     spec: ProviderSpec,
     bound: Bindings,
-    recent: Recent,
+    told: Told,
 }
 
 impl ProviderControl {
@@ -35,14 +42,14 @@ impl ProviderControl {
         provider: Arc<dyn Provider>,
         spec: ProviderSpec,
         bound: Bindings,
-        recent: Recent,
+        told: Told,
     ) -> Self {
         Self {
             member,
             provider,
             spec,
             bound,
-            recent,
+            told,
         }
     }
 
@@ -186,9 +193,13 @@ impl Handler for ProviderControl {
     async fn traces(&self, request: Traces) -> Result<TracesReply, ControlError> {
         Ok(TracesReply::of(
             self.spec.name.to_string(),
-            &self.recent,
+            &self.told.recent,
             &request.wanted,
         ))
+    }
+
+    async fn traffic(&self, _: Traffic) -> Result<TrafficReply, ControlError> {
+        Ok(TrafficReply::of(&self.told.instruments))
     }
 
     async fn doctor(&self, _: Doctor) -> Result<DoctorReport, ControlError> {

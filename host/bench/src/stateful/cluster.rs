@@ -138,6 +138,20 @@ impl Stage {
         Ok(())
     }
 
+    /// Runs an actor on the first home that calls `pong`, and the stateful actors of a name.
+    pub(super) async fn pair(&self, name: &str, stateful: &str) -> Result<()> {
+        let (source, stateful) = (format!("actor/{name}"), format!("actor/{stateful}"));
+        self.lattice
+            .link(&source, "example:ping-pong/pong", "actor/pong", &[])
+            .await;
+        self.lattice
+            .link(&source, "test:stateful/operations", &stateful, &[])
+            .await;
+        let pair = self.lattice.actor(name, component("test-keyed-relay")?).await;
+        self.lattice.start_actor(&self.homes[0], &pair).await;
+        Ok(())
+    }
+
     /// Has a stateful actor do something, wherever it lives.
     pub(super) async fn run(&self, name: &str, key: &str, operation: &str, argument: &str) -> Result<String> {
         self.run_from(self.front.node().member(), name, key, operation, argument)

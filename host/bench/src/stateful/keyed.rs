@@ -6,7 +6,6 @@ use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use lattice_control::{Call, TextEncoding};
 use lattice_core::Durability;
-use lattice_node::testing::TestHost;
 use serde_json::json;
 
 use super::cluster::Stage;
@@ -18,6 +17,10 @@ use crate::{median, row};
 const BUSY_KEYS: usize = 64;
 /// Callers of each of them.
 const CALLERS: usize = 4;
+/// Calls that an actor makes in a row to others on its host, and how long their messages are.
+const PAIRED: u32 = 3_000;
+const BYTES: u32 = 16;
+const PAIR: &str = "pair";
 const VOLATILE: &str = "quick";
 const COMMIT: &str = "keeper";
 const CARTS: &str = "cart";
@@ -29,48 +32,53 @@ pub(super) async fn run(scale: &Scale) -> Result<()> {
     stage.keep(COMMIT, Durability::Commit).await?;
     stage.keep_carts(CARTS).await?;
     stage.serve_pong(&stage.homes[0]).await?;
+    stage.pair(PAIR, VOLATILE).await?;
     within_a_host(&stage, scale).await?;
     across_hosts(&stage, scale).await?;
     commits(&stage, scale).await?;
     busy(&stage, scale).await
 }
 
-/// Calls by hand, timed by the host: without any message between processes.
+/// Calls of an actor to others on its host, one after another.
 async fn within_a_host(stage: &Stage, scale: &Scale) -> Result<()> {
-    let home = &stage.homes[0];
-    let keyed = by_hand(VOLATILE, Some("k"), "test:stateful/operations", "ping", r#""0""#)?;
-    let plain = by_hand("pong", None, "example:ping-pong/pong", "ping", r#""0""#)?;
-    let (mut ours, mut theirs) = (Samples::default(), Samples::default());
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..=scale.rounds {
-        for _ in 0..scale.calls {
-            let (our_time, their_time) = (timed(stage, home, &keyed).await?, timed(stage, home, &plain).await?);
-            if round > 0 {
-                ours.add(our_time);
-                theirs.add(their_time);
-            }
+        let keyed = calls_of_pair(stage, "keyed", &format!("\"k\", {PAIRED}, {BYTES}")).await?;
+        let plain = calls_of_pair(stage, "plain", &format!("{PAIRED}, {BYTES}")).await?;
+        if round > 0 {
+            ours.push(keyed);
+            theirs.push(plain);
         }
     }
-    compare("within-a-host", &ours, "service, reused instance", &theirs, 1.5);
+    let each = |time: f64| json!({ "micros": time });
+    row(
+        "stateful/call/within-a-host",
+        &each(median(ours)),
+        Some(&("service, reused instance", each(median(theirs)))),
+        &json!({ "ratio-at-most": 1.5 }),
+    );
     Ok(())
 }
 
-fn by_hand(actor: &str, key: Option<&str>, interface: &str, function: &str, arguments: &str) -> Result<Call> {
-    Ok(Call {
-        key: key.map(str::parse).transpose()?,
+/// How long one call takes, in microseconds.
+async fn calls_of_pair(stage: &Stage, function: &str, arguments: &str) -> Result<f64> {
+    let call = Call {
+        key: None,
         owner_unreachable: false,
-        actor: actor.parse()?,
-        interface: interface.to_owned(),
+        actor: PAIR.parse()?,
+        interface: "test:keyed-relay/relay".to_owned(),
         function: function.to_owned(),
         arguments: arguments.to_owned(),
         encoding: TextEncoding::Wave,
-        deadline_ms: 30_000,
-    })
-}
-
-async fn timed(stage: &Stage, host: &TestHost, call: &Call) -> Result<Duration> {
-    let reply = stage.lattice.send(host, call).await?;
-    ensure!(reply.moved_to.is_none(), "it is elsewhere");
-    Ok(Duration::from_micros(reply.took_us))
+        deadline_ms: 60_000,
+    };
+    let reply = stage.lattice.send(&stage.homes[0], &call).await?;
+    ensure!(
+        reply.result == PAIRED.to_string(),
+        "{} of {PAIRED} answers were right",
+        reply.result
+    );
+    Ok(Duration::from_micros(reply.took_us).as_secs_f64() * 1e6 / f64::from(PAIRED))
 }
 
 /// Calls from another host, through the cluster.

@@ -168,6 +168,7 @@ impl Hosted {
             served: stats.calls.saturating_sub(stats.faults),
             failed: stats.faults,
             ready_since: Some(self.ready_since),
+            awake: None,
         }
     }
 }

@@ -181,5 +181,6 @@ fn not_ready(spec: &ActorSpec) -> ActorStatus {
         served: 0,
         failed: 0,
         ready_since: None,
+        awake: None,
     }
 }

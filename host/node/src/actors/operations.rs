@@ -195,7 +195,7 @@ impl Shared {
             shared.tell_others().await;
             if hosted.kind().is_some() {
                 shared
-                    .evacuate_stateful(Some(&hosted.spec.name), Instant::now() + grace)
+                    .evacuate_stateful(Some(&hosted.spec.name), Instant::now() + grace, order.trace())
                     .await;
                 shared.stateful.unhost(&hosted.spec.name, grace).await;
             }

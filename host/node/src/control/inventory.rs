@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lattice_control::{InventoryReply, MemberSummary, PlacementsReply};
-use lattice_core::Party;
+use lattice_control::{ActorStatus, InventoryReply, MemberSummary, PlacementsReply};
 use lattice_core::presence::MemberState;
+use lattice_core::{ActorName, Party};
 
 use crate::shared::Shared;
 
@@ -41,10 +41,21 @@ pub(super) fn name(shared: &Shared) -> String {
 pub(super) fn inventory(shared: &Shared) -> InventoryReply {
     InventoryReply {
         summary: summary(shared),
-        actors: shared.actors.statuses(),
+        actors: actors(shared),
         providers: shared.providers.statuses(),
         facts: facts(shared),
     }
+}
+
+fn actors(shared: &Shared) -> Vec<ActorStatus> {
+    let mut actors = shared.actors.statuses();
+    if let Some(runtime) = shared.stateful.runtime() {
+        let is_stateful = |name: &ActorName| shared.actors.get(name).is_some_and(|hosted| hosted.kind().is_some());
+        for actor in actors.iter_mut().filter(|actor| is_stateful(&actor.spec.name)) {
+            actor.awake = Some(runtime.live_count_of(&actor.spec.name) as u64);
+        }
+    }
+    actors
 }
 
 /// Where this host would send an invocation.

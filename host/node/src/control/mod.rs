@@ -6,6 +6,7 @@ mod health;
 mod inspect;
 mod inventory;
 mod links;
+mod ordered;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,10 +18,11 @@ use lattice_control::{
     AppsProgressReply, Call, CallReply, ControlError, Doctor, DoctorReport, Handler, HostSchedule, HostStop,
     HostStopping, Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved,
     Links, LinksReply, Logs, LogsReply, MemberSummary, Ping, Placements, PlacementsReply, ProgressSink, ProviderStart,
-    ProviderStarted, ProviderStop, ProviderStopped, Traces, TracesReply,
+    ProviderStarted, ProviderStop, ProviderStopped, Traces, TracesReply, Traffic, TrafficReply, Verb,
 };
 use lattice_core::{LinkId, LinkLabel, Party, VersionedInterface};
 
+use self::ordered::Ordered;
 use crate::actors::Occasion;
 use crate::events::{names, tell_ordered};
 use crate::shared::Shared;
@@ -75,6 +77,10 @@ impl Handler for NodeHandler {
         Ok(TracesReply::of(name, &self.shared.recent, &request.wanted))
     }
 
+    async fn traffic(&self, _: Traffic) -> Result<TrafficReply, ControlError> {
+        Ok(TrafficReply::of(&self.shared.instruments))
+    }
+
     async fn host_schedule(
         &self,
         request: HostSchedule,
@@ -96,8 +102,9 @@ impl Handler for NodeHandler {
         }
         // Drained in a task of its own: whoever ordered it may hang up, the host is on its way out all the same.
         let (shared, grace) = (Arc::clone(&self.shared), Duration::from_millis(request.drain_ms));
+        let trace = progress.trace().cloned();
         let drained = self.shared.tasks.spawn_with("stop the host", async move {
-            let cut_off = shared.drain(grace).await;
+            let cut_off = shared.drain(grace, trace.as_ref()).await;
             shared.ended.send_replace(true);
             cut_off
         });
@@ -110,15 +117,24 @@ impl Handler for NodeHandler {
     }
 
     async fn actor_start(&self, request: ActorStart, progress: ProgressSink) -> Result<ActorStarted, ControlError> {
-        self.shared.start_actor(request, Occasion::Command, &progress).await
+        let (ordered, progress) = Ordered::begin(&self.shared.tracer, Verb::ActorStart, &progress);
+        let about = format!("actor/{}", request.spec.name);
+        ordered.end(
+            &about,
+            self.shared.start_actor(request, Occasion::Command, &progress).await,
+        )
     }
 
     async fn actor_scale(&self, request: ActorScale, progress: ProgressSink) -> Result<ActorStatus, ControlError> {
-        self.shared.scale_actor(&request, &progress).await
+        let (ordered, progress) = Ordered::begin(&self.shared.tracer, Verb::ActorScale, &progress);
+        let about = format!("actor/{}", request.actor);
+        ordered.end(&about, self.shared.scale_actor(&request, &progress).await)
     }
 
     async fn actor_stop(&self, request: ActorStop, progress: ProgressSink) -> Result<ActorStopped, ControlError> {
-        self.shared.stop_actor(&request, &progress).await
+        let (ordered, progress) = Ordered::begin(&self.shared.tracer, Verb::ActorStop, &progress);
+        let about = format!("actor/{}", request.actor);
+        ordered.end(&about, self.shared.stop_actor(&request, &progress).await)
     }
 
     async fn actor_inspect(&self, request: ActorInspect, progress: ProgressSink) -> Result<ActorShape, ControlError> {
@@ -130,7 +146,9 @@ impl Handler for NodeHandler {
         request: ProviderStart,
         progress: ProgressSink,
     ) -> Result<ProviderStarted, ControlError> {
-        self.shared.start_provider(request, &progress).await
+        let (ordered, progress) = Ordered::begin(&self.shared.tracer, Verb::ProviderStart, &progress);
+        let about = format!("provider/{}", request.spec.name);
+        ordered.end(&about, self.shared.start_provider(request, &progress).await)
     }
 
     async fn provider_stop(
@@ -138,7 +156,9 @@ impl Handler for NodeHandler {
         request: ProviderStop,
         progress: ProgressSink,
     ) -> Result<ProviderStopped, ControlError> {
-        self.shared.stop_provider(&request, &progress).await
+        let (ordered, progress) = Ordered::begin(&self.shared.tracer, Verb::ProviderStop, &progress);
+        let about = format!("provider/{}", request.provider);
+        ordered.end(&about, self.shared.stop_provider(&request, &progress).await)
     }
 
     async fn call(&self, request: Call, progress: ProgressSink) -> Result<CallReply, ControlError> {

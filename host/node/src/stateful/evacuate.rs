@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use lattice_core::{ActorName, KeyedActor, MemberId};
+use lattice_core::{ActorName, KeyedActor, MemberId, TraceContext};
 use lattice_stateful::MoveOrder;
 use lattice_telemetry::{SpanKind, Status};
 use tracing::{info, warn};
@@ -19,7 +19,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 impl Shared {
     /// Moves every live stateful actor, or those of one name, to the host it would be woken on without this one. What cannot go comes to rest, and is woken
     /// there when somebody calls it. Ends at `until`.
-    pub(crate) async fn evacuate_stateful(&self, name: Option<&ActorName>, until: Instant) {
+    pub(crate) async fn evacuate_stateful(
+        &self,
+        name: Option<&ActorName>,
+        until: Instant,
+        part_of: Option<&TraceContext>,
+    ) {
         let Some(runtime) = self.stateful.runtime() else { return };
         let mut live = runtime.live();
         live.retain(|actor| name.is_none_or(|name| actor.name == *name));
@@ -27,7 +32,7 @@ impl Shared {
             return;
         }
         info!(actors = live.len(), "moving stateful actors to other hosts");
-        let span = self.tracer.always("evacuate", SpanKind::Internal, None);
+        let span = self.tracer.always("evacuate", SpanKind::Internal, part_of);
         let moves = futures::stream::iter(live).map(async |actor| {
             let Some(to) = self.home_without_me(&actor) else {
                 return false;

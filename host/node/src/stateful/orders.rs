@@ -13,7 +13,7 @@ use lattice_core::stateful::Lane;
 use lattice_core::{ActorKey, ActorName, CallAddress, FaultKind, KeyedActor, MemberId, Party, VersionedInterface};
 use lattice_stateful::{MoveError, MoveOrder, Moved, Runtime};
 use lattice_telemetry::conventions as is;
-use lattice_telemetry::{KeyValue, SpanKind, Status};
+use lattice_telemetry::{KeyValue, SpanKind, SpanRef, Status};
 use uuid::Uuid;
 
 use super::wire::text_head;
@@ -83,7 +83,7 @@ impl Shared {
                 by: by.clone(),
                 pause_max,
                 progress: Arc::new(move |phase| sink.step(format!("moving `{shown}`: {}", phase.name()))),
-                trace: None,
+                trace: progress.trace().cloned().map(SpanRef::remote),
             };
             let moved = self.move_timed(runtime, order).await;
             let moved = moved.map_err(|error| not_moved(&actor, &error))?;
@@ -92,7 +92,7 @@ impl Shared {
         let actors = runtime.live().into_iter().filter(|actor| actor.name == request.name);
         let actors: Vec<_> = actors.collect();
         let (total, done) = (actors.len(), AtomicUsize::new(0));
-        let span = self.tracer.always("move all", SpanKind::Internal, None);
+        let span = self.tracer.always("move all", SpanKind::Internal, progress.trace());
         let moves = futures::stream::iter(actors).map(async |actor| {
             let order = MoveOrder {
                 actor: actor.clone(),
@@ -130,12 +130,7 @@ impl Shared {
             address: CallAddress {
                 key: key.clone(),
                 call: Uuid::new_v4(),
-                // Made once: nothing of it has to be remembered.
-                lane: Lane {
-                    id: 0,
-                    seq: u64::MAX,
-                    floor: 0,
-                },
+                lane: Lane::ONCE,
                 owner_unreachable: request.owner_unreachable,
                 chain: Vec::new(),
             },

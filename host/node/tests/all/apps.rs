@@ -11,10 +11,12 @@ use lattice_core::application::{Cause, DesiredActor, DesiredLink, DesiredProvide
 use lattice_core::presence::Scheduling;
 use lattice_core::{ActorSpec, AppName, Application, LinkClaims, ProviderSpec};
 use lattice_node::testing::{HostOptions, PATIENCE, TestHost, TestLattice, guest};
+use lattice_telemetry::testing::{OtlpReceiver, tree};
 use lattice_testkit::eventually;
 
 use crate::drain::Load;
 use crate::support::{Http, INCOMING, lattice};
+use crate::traces::{of_host, paths, telemetry};
 
 fn name(text: &str) -> AppName {
     text.parse().expect("a name")
@@ -171,6 +173,43 @@ async fn an_application_is_spread_serves_and_leaves_nothing_when_it_is_deleted()
         );
         assert_eq!(host.node().member().links().current().len(), 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_applied_is_one_trace_over_every_host_it_touches() {
+    let receiver = OtlpReceiver::start().await.expect("listens");
+    let (_nats, lattice) = lattice().await;
+    let telling = ["front", "a"].map(|name| telemetry(name, &receiver.endpoint(), "parentbased_traceidratio"));
+    let front = leading("front").labels("front=yes").telling(&telling[0]);
+    let _hosts = (
+        lattice.host_with(front).await,
+        lattice.host_with(leading("a").telling(&telling[1])).await,
+    );
+    let shop = Shop::new(lattice);
+    shop.apply(shop.declare(shop.web("hello-http").await, Placement::replicas(2)))
+        .await;
+    shop.until(1, AppPhase::Ready).await;
+    let came = receiver.wait_for(PATIENCE, |spans| spans.iter().any(|span| span.span.name == "apply"));
+    let came = of_host(&came.await.expect("the trace comes"));
+    let applied: Vec<_> = came.iter().filter(|(_, span)| span.name == "apply").collect();
+    assert_eq!(applied.len(), 1, "{applied:?}");
+    let trace = applied[0].1.trace_id;
+    let came: Vec<_> = came.into_iter().filter(|(_, span)| span.trace_id == trace).collect();
+    assert_eq!(tree::check(came.iter().map(|(_, span)| span)), Ok(()));
+    let leader = &came.iter().find(|(_, span)| span.name == "apply").expect("it came").0;
+    let paths = paths(&came);
+    let root = format!("{leader} internal apply");
+    assert!(paths.iter().all(|path| path.starts_with(&root)), "{paths:?}");
+    for host in ["front", "a"] {
+        let start = format!("{root} > {leader} client apply start-actor > {host} server control actor-start");
+        assert!(paths.contains(&start), "{start} is not in {paths:?}");
+    }
+    let start = format!("{root} > {leader} client apply start-provider > front server control provider-start");
+    assert!(paths.contains(&start), "{paths:?}");
+    assert!(
+        paths.contains(&format!("{root} > {leader} client apply put-link")),
+        "{paths:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

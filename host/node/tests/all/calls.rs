@@ -1,6 +1,6 @@
 //! Calls from actor to actor, through interfaces of their own.
 
-use lattice_control::{Call, TextEncoding};
+use lattice_control::{Call, KeyedMove, TextEncoding};
 use lattice_node::testing::{PATIENCE, TestHost, TestLattice};
 
 use crate::support::{Http, PONG, lattice, serve, start_guest};
@@ -147,4 +147,41 @@ async fn a_large_argument_crosses_between_hosts() {
     )
     .await;
     assert_eq!(done, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_actor_calls_one_with_state_on_its_own_host_and_where_that_has_gone() {
+    let (_nats, lattice) = lattice().await;
+    let (here, there) = (lattice.host("here").await, lattice.host("there").await);
+    let (relay, stateful) = ("actor/test-keyed-relay", "actor/test-stateful");
+    lattice.link(relay, PONG, "actor/pong", &[]).await;
+    lattice.link(relay, "test:stateful/operations", stateful, &[]).await;
+    lattice.link(stateful, PONG, "actor/pong", &[]).await;
+    // It could do more, and starts only when all of that leads somewhere.
+    for interface in [
+        "wasi:keyvalue/store",
+        "wasi:http/outgoing-handler",
+        "wasmcloud:messaging/consumer",
+    ] {
+        lattice.link(stateful, interface, "provider/nobody", &[]).await;
+    }
+    start_guest(&lattice, "pong", &[&here]).await;
+    start_guest(&lattice, "test-stateful", &[&here]).await;
+    start_guest(&lattice, "test-keyed-relay", &[&here]).await;
+    let many = async |function: &str, arguments: &str| {
+        let interface = "test:keyed-relay/relay";
+        call(&lattice, &here, "test-keyed-relay", interface, function, arguments).await
+    };
+    assert_eq!(many("plain", "20, 16").await, "20");
+    assert_eq!(many("keyed", "\"ada\", 20, 16").await, "20");
+
+    start_guest(&lattice, "test-stateful", &[&there]).await;
+    let order = KeyedMove {
+        name: "test-stateful".parse().expect("a name"),
+        key: Some("ada".parse().expect("a key")),
+        to: there.id().clone(),
+        pause_max_ms: 5_000,
+    };
+    lattice.send(&here, &order).await.expect("moved");
+    assert_eq!(many("keyed", "\"ada\", 20, 16").await, "20");
 }

@@ -6,7 +6,7 @@ use lattice_control::KeyedMove;
 use lattice_core::ActorSpec;
 use lattice_node::testing::{HostOptions, PATIENCE, TestHost, TestLattice, guest};
 use lattice_telemetry::testing::{OtlpReceiver, ReceivedSpan, tree};
-use lattice_telemetry::{AttributeValue, KeyValue, SpanKind, SpanRecord, Telemetry, TraceId, TraceSettings};
+use lattice_telemetry::{AttributeValue, KeyValue, SpanKind, SpanRecord, Telemetry, TraceSettings};
 use lattice_testkit::{Jaeger, NatsServer, eventually};
 
 use crate::support::{Http, INCOMING, PONG, lattice, serve};
@@ -68,7 +68,7 @@ impl Chain {
     }
 }
 
-fn telemetry(name: &str, endpoint: &str, sampler: &str) -> Telemetry {
+pub(crate) fn telemetry(name: &str, endpoint: &str, sampler: &str) -> Telemetry {
     let settings = TraceSettings::from_lookup(|variable| {
         let value = match variable {
             "OTEL_EXPORTER_OTLP_ENDPOINT" => endpoint,
@@ -90,7 +90,7 @@ fn telemetry(name: &str, endpoint: &str, sampler: &str) -> Telemetry {
 }
 
 /// `host name kind` of a span and of those above it, the root first.
-fn paths(spans: &[(String, SpanRecord)]) -> Vec<String> {
+pub(crate) fn paths(spans: &[(String, SpanRecord)]) -> Vec<String> {
     let by_id: BTreeMap<_, _> = spans.iter().map(|entry| (entry.1.span_id, entry)).collect();
     let mut paths: Vec<String> = spans
         .iter()
@@ -109,6 +109,21 @@ fn paths(spans: &[(String, SpanRecord)]) -> Vec<String> {
     paths
 }
 
+/// What is part of the trace that requests come with.
+fn is_ours(span: &ReceivedSpan) -> bool {
+    span.span.trace_id.to_string() == PARENT[3..35]
+}
+
+fn ours(received: Vec<ReceivedSpan>) -> Vec<(String, SpanRecord)> {
+    of_host(&received.into_iter().filter(is_ours).collect::<Vec<_>>())
+}
+
+/// Waits for so many spans of that trace.
+async fn wait_for_ours(receiver: &OtlpReceiver, count: usize) -> Vec<(String, SpanRecord)> {
+    let enough = |spans: &[ReceivedSpan]| spans.iter().filter(|span| is_ours(span)).count() >= count;
+    ours(receiver.wait_for(PATIENCE, enough).await.expect("every span comes"))
+}
+
 fn kind(kind: SpanKind) -> &'static str {
     match kind {
         SpanKind::Internal => "internal",
@@ -119,7 +134,7 @@ fn kind(kind: SpanKind) -> &'static str {
     }
 }
 
-fn of_host(received: &[ReceivedSpan]) -> Vec<(String, SpanRecord)> {
+pub(crate) fn of_host(received: &[ReceivedSpan]) -> Vec<(String, SpanRecord)> {
     let host = |span: &ReceivedSpan| match &span.resource["lattice.host.name"] {
         AttributeValue::Text(name) => name.clone(),
         other => panic!("{other:?} is no name"),
@@ -160,17 +175,13 @@ async fn a_request_that_crosses_three_hosts_is_one_tree() {
     let chain = Chain::start(&receiver.endpoint(), "parentbased_always_off").await;
     assert_eq!(chain.get(true).await, 200);
     let expected = expected();
-    let came = receiver.wait_for(PATIENCE, |spans| spans.len() >= expected.len()).await;
-    let came = of_host(&came.expect("every span comes"));
-    assert_eq!(paths(&came), expected);
     // The caller's own span is elsewhere: it is the one parent that is not among them.
-    let trace: TraceId = PARENT[3..35].parse().expect("a trace's id");
-    assert!(came.iter().all(|(_, span)| span.trace_id == trace));
+    assert_eq!(paths(&wait_for_ours(&receiver, expected.len()).await), expected);
 
     // What is not sampled leaves nothing behind.
     assert_eq!(chain.get(false).await, 200);
     chain.stop().await;
-    assert_eq!(receiver.spans().len(), expected.len());
+    assert_eq!(ours(receiver.spans()).len(), expected.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,8 +193,7 @@ async fn a_failure_is_kept_with_all_that_is_above_it_sampled_or_not() {
     let keeper = "keeper".parse().expect("a name");
     chain.lattice.stop_actor(&chain.hosts[2], &keeper, PATIENCE).await;
     assert_ne!(chain.get(false).await, 200);
-    let came = receiver.wait_for(PATIENCE, |spans| spans.len() >= 4).await;
-    let came = of_host(&came.expect("the failure comes"));
+    let came = wait_for_ours(&receiver, 4).await;
     let failed: Vec<&str> = came
         .iter()
         .filter(|(_, span)| span.error.is_some())
@@ -206,70 +216,187 @@ fn local(mut span: SpanRecord) -> SpanRecord {
     span
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_move_is_one_trace_with_a_span_for_each_phase_and_the_targets_part_below() {
-    let receiver = OtlpReceiver::start().await.expect("listens");
-    let (_nats, lattice) = lattice().await;
-    let names = ["one", "other"];
-    let telling = names.map(|name| telemetry(name, &receiver.endpoint(), "parentbased_traceidratio"));
-    let one = lattice.host_with(HostOptions::named("one").telling(&telling[0])).await;
-    let other = lattice
-        .host_with(HostOptions::named("other").telling(&telling[1]))
-        .await;
-    let cart: ActorSpec = lattice.actor("cart", guest("cart")).await;
-    lattice.start_actor(&one, &cart).await;
-    let url = lattice.start_http(&one, "http").await;
-    lattice
-        .link("provider/http", INCOMING, "actor/cart", &[("path", "/{key}")])
-        .await;
-    Http::new().post(&format!("{url}/ada/add"), "").await.ok();
-    lattice.start_actor(&other, &cart).await;
-    let order = KeyedMove {
-        name: "cart".parse().expect("a name"),
-        key: Some("ada".parse().expect("a key")),
-        to: other.id().clone(),
-        pause_max_ms: 5_000,
-    };
-    lattice.send(&one, &order).await.expect("moved");
+/// Two hosts that tell of their work, and an actor that is awake on the first.
+struct Pair {
+    _nats: NatsServer,
+    lattice: TestLattice,
+    one: TestHost,
+    other: TestHost,
+}
 
+impl Pair {
+    async fn start(endpoint: &str) -> Self {
+        let (nats, lattice) = lattice().await;
+        let telling = ["one", "other"].map(|name| telemetry(name, endpoint, "parentbased_traceidratio"));
+        let one = lattice.host_with(HostOptions::named("one").telling(&telling[0])).await;
+        let other = lattice
+            .host_with(HostOptions::named("other").telling(&telling[1]))
+            .await;
+        let cart: ActorSpec = lattice.actor("cart", guest("cart")).await;
+        lattice.start_actor(&one, &cart).await;
+        let url = lattice.start_http(&one, "http").await;
+        lattice
+            .link("provider/http", INCOMING, "actor/cart", &[("path", "/{key}")])
+            .await;
+        Http::new().post(&format!("{url}/ada/add"), "").await.ok();
+        lattice.start_actor(&other, &cart).await;
+        Self {
+            _nats: nats,
+            lattice,
+            one,
+            other,
+        }
+    }
+
+    async fn move_it(&self) {
+        let order = KeyedMove {
+            name: "cart".parse().expect("a name"),
+            key: Some("ada".parse().expect("a key")),
+            to: self.other.id().clone(),
+            pause_max_ms: 5_000,
+        };
+        self.lattice.send(&self.one, &order).await.expect("moved");
+    }
+}
+
+/// What a move leaves below `root`, sorted: a span for each phase, and the target's part below those that ask it for something.
+fn expected_of_move(root: &str) -> Vec<String> {
     let phases = ["prepare", "seal", "snapshot", "stage", "commit", "switch", "clean"];
     let mut expected: Vec<String> = phases
-        .map(|phase| format!("one internal move > one internal move {phase}"))
+        .map(|phase| format!("{root} > one internal move {phase}"))
         .to_vec();
-    expected.push("one internal move".to_owned());
-    for (phase, asked) in [("prepare", 0), ("stage", 1), ("switch", 2)] {
-        let verb = ["actor-prepare", "actor-stage", "actor-switch"][asked];
+    expected.push(root.to_owned());
+    for phase in ["prepare", "stage", "switch"] {
         expected.push(format!(
-            "one internal move > one internal move {phase} > other server {verb}"
+            "{root} > one internal move {phase} > other server actor-{phase}"
         ));
     }
     expected.sort();
-    let came = receiver.wait_for(PATIENCE, |spans| spans.len() >= expected.len()).await;
-    let came = of_host(&came.expect("every span comes"));
+    expected
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_is_one_trace_with_a_span_for_each_phase_and_the_targets_part_below() {
+    let receiver = OtlpReceiver::start().await.expect("listens");
+    let pair = Pair::start(&receiver.endpoint()).await;
+    // What was ordered before is another trace each.
+    let before = receiver.wait_for(PATIENCE, |spans| {
+        spans.iter().any(|span| span.span.name.starts_with("control"))
+    });
+    before.await.expect("the orders come");
+    pair.move_it().await;
+    let expected = expected_of_move("one internal move");
+    let of_move = |span: &ReceivedSpan| span.span.name.starts_with("move") || span.span.name.starts_with("actor-");
+    let came = receiver.wait_for(PATIENCE, |spans| {
+        spans.iter().filter(|span| of_move(span)).count() >= expected.len()
+    });
+    let came = came.await.expect("every span comes");
+    let came = of_host(&came.into_iter().filter(of_move).collect::<Vec<_>>());
     assert_eq!(paths(&came), expected);
     assert_eq!(tree::check(came.iter().map(|(_, span)| span)), Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jaeger_shows_the_same_tree() {
-    let Some(jaeger) = Jaeger::start_if_there().await else {
+async fn a_drain_is_one_trace_with_the_moves_of_what_had_to_go() {
+    let receiver = OtlpReceiver::start().await.expect("listens");
+    let pair = Pair::start(&receiver.endpoint()).await;
+    pair.one.stop(PATIENCE).await;
+    let came = receiver.wait_for(PATIENCE, |spans| spans.iter().any(|span| span.span.name == "drain"));
+    let came = of_host(&came.await.expect("the drain comes"));
+    let drain = came
+        .iter()
+        .find(|(_, span)| span.name == "drain")
+        .expect("it came")
+        .1
+        .trace_id;
+    let came: Vec<_> = came.into_iter().filter(|(_, span)| span.trace_id == drain).collect();
+    let steps = ["doors", "in-flight", "place-elsewhere", "rest"];
+    let mut expected: Vec<String> = steps
+        .map(|step| format!("one internal drain > one internal drain {step}"))
+        .to_vec();
+    let stateful = "one internal drain > one internal drain stateful".to_owned();
+    let evacuate = format!("{stateful} > one internal evacuate");
+    expected.extend(expected_of_move(&format!("{evacuate} > one internal move")));
+    expected.extend([evacuate, stateful, "one internal drain".to_owned()]);
+    expected.sort();
+    assert_eq!(paths(&came), expected);
+}
+
+async fn start_jaeger() -> Option<Jaeger> {
+    let jaeger = Jaeger::start_if_there().await;
+    if jaeger.is_none() {
         eprintln!("no Jaeger on this machine: `cargo xtask setup` builds it where there is Go");
-        return;
-    };
+    }
+    jaeger
+}
+
+/// What Jaeger shows of a trace once it has so many spans of it.
+async fn shown(jaeger: &Jaeger, trace: &str, count: usize) -> Vec<(String, SpanRecord)> {
+    eventually("Jaeger to have every span", PATIENCE, || async move {
+        let spans = from_jaeger(&jaeger.trace(trace).await?);
+        (spans.len() >= count).then_some(spans)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jaeger_shows_the_same_tree() {
+    let Some(jaeger) = start_jaeger().await else { return };
     let chain = Chain::start(&jaeger.endpoint(), "parentbased_always_off").await;
     assert_eq!(chain.get(true).await, 200);
     let expected = expected();
-    let shown = eventually("Jaeger to have every span", PATIENCE, || {
-        let (jaeger, wanted) = (&jaeger, expected.len());
-        async move {
-            let trace = jaeger.trace(&PARENT[3..35]).await?;
-            let spans = from_jaeger(&trace);
-            (spans.len() >= wanted).then_some(spans)
-        }
-    })
-    .await;
+    let shown = shown(&jaeger, &PARENT[3..35], expected.len()).await;
     assert_eq!(paths(&shown), expected);
     chain.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jaeger_shows_where_a_call_failed() {
+    let Some(jaeger) = start_jaeger().await else { return };
+    let chain = Chain::start(&jaeger.endpoint(), "parentbased_always_off").await;
+    let keeper = "keeper".parse().expect("a name");
+    chain.lattice.stop_actor(&chain.hosts[2], &keeper, PATIENCE).await;
+    assert_ne!(chain.get(true).await, 200);
+    let shown = shown(&jaeger, &PARENT[3..35], 4).await;
+    let failed = |wanted: bool| {
+        let spans = shown.iter().filter(|(_, span)| span.error.is_some() == wanted);
+        let mut names: Vec<_> = spans
+            .map(|(host, span)| format!("{host} {} {}", kind(span.kind), span.name))
+            .collect();
+        names.sort();
+        names
+    };
+    // From the call that nobody took, up to whoever asked first; and no other.
+    let handle = "wasi:http/incoming-handler.handle";
+    assert_eq!(
+        failed(true),
+        [
+            format!("front client {handle}"),
+            "front server GET /".to_owned(),
+            "middle client example:ping-pong/pong.ping".to_owned(),
+            format!("middle server {handle}"),
+        ],
+        "{shown:?}"
+    );
+    assert!(failed(false).is_empty(), "{shown:?}");
+    chain.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jaeger_shows_a_move() {
+    let Some(jaeger) = start_jaeger().await else { return };
+    let pair = Pair::start(&jaeger.endpoint()).await;
+    pair.move_it().await;
+    let expected = expected_of_move("one internal move");
+    let found = eventually("Jaeger to find the move", PATIENCE, || {
+        jaeger.find("lattice-host", "move")
+    })
+    .await;
+    let traces: serde_json::Value = serde_json::from_str(&found).expect("JSON");
+    assert_eq!(traces["data"].as_array().map(Vec::len), Some(1), "{traces}");
+    let trace = traces["data"][0]["traceID"].as_str().expect("an id");
+    let shown = shown(&jaeger, trace, expected.len()).await;
+    assert_eq!(paths(&shown), expected);
 }
 
 /// Reads what Jaeger's API says of one trace.
@@ -294,7 +421,16 @@ fn from_jaeger(text: &str) -> Vec<(String, SpanRecord)> {
                 .into_iter()
                 .flatten()
                 .find(|to| to["refType"] == "CHILD_OF");
+            let failed = span["tags"].as_array().into_iter().flatten();
+            let failed = failed
+                .into_iter()
+                .any(|tag| tag["key"] == "error" && tag["value"] == true);
+            let error = failed.then(|| {
+                let message = tag(&span["tags"], "otel.status_description");
+                serde_json::json!({ "kind": tag(&span["tags"], "error.type"), "message": message })
+            });
             let record = serde_json::json!({
+                "error": error,
                 "trace_id": span["traceID"],
                 "span_id": span["spanID"],
                 "parent_id": parent.map(|parent| parent["spanID"].clone()),

@@ -23,6 +23,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
+use crate::driven::Driven;
+use crate::moves::Leaving;
 use crate::ports::{Answer, Call, Instance, SharedKind};
 use crate::record::{Record, State};
 use crate::room::Place;
@@ -60,10 +62,11 @@ pub(crate) enum Command {
 }
 
 /// The ends of an actor's queues that its task holds.
-#[derive(Debug)]
 pub(crate) struct Inbox {
     pub(crate) deliveries: mpsc::Receiver<Box<Delivery>>,
     pub(crate) commands: mpsc::Receiver<Box<Command>>,
+    /// The task itself.
+    pub(crate) driven: Arc<Driven>,
 }
 
 /// How a live actor came to its end here.
@@ -72,7 +75,7 @@ pub(crate) enum End {
     /// It was put to rest: calls that come now wake it again.
     Rested,
     /// It went on elsewhere.
-    Moved(MemberId),
+    Moved(Leaving),
     /// It is not ours any more, or its instance is gone: nothing that was not stored counts.
     Lost(&'static str),
 }
@@ -173,7 +176,14 @@ impl Activation {
             self.begin_storing().await?;
         }
         match self.next(inbox).await {
-            Event::Delivery(delivery) => self.take(*delivery).await,
+            Event::Delivery(delivery) => {
+                let taken = self.take(*delivery).await;
+                if inbox.driven.is_lent() && !inbox.deliveries.is_empty() {
+                    // Whoever runs this for the sake of its own call does not wait for those of others.
+                    tokio::task::yield_now().await;
+                }
+                taken
+            }
             Event::Command(command) => match *command {
                 Command::Look(next) => self.look(next).await,
                 Command::Rest(why) => self.rest_if_idle(why).await,
@@ -235,7 +245,12 @@ impl Activation {
             held.take_back(&self.actor);
         }
         if !self.instance.is_dead() {
-            self.instance.rest(why, deadline).await;
+            let resting = self.instance.rest(why, deadline);
+            match end {
+                End::Rested => resting.await,
+                // It is another's: those who wait for it do not wait for this.
+                End::Moved(_) | End::Lost(_) => drop(self.shared.tasks.spawn(resting)),
+            }
         }
         end
     }

@@ -8,6 +8,7 @@ use lattice_core::{Durability, Fault, FaultKind, KeyedActor, MemberId};
 use tracing::{debug, info};
 
 use super::{HOUSEKEEPING, unavailable};
+use crate::failover::TakingOver;
 use crate::ownership::{Claim, claim};
 use crate::ports::{Instance, SharedKind, WakeError, Waking};
 use crate::record::{Owner, Record, State};
@@ -44,35 +45,37 @@ pub(crate) async fn revive(
 ) -> Result<Awake, NotAwake> {
     let standing = shared.session.current().await;
     let me = shared.as_owner(standing.id);
-    // Whatever was staged here is older than what the record says now.
-    shared.forget_staged(actor);
     let mut out = None;
     loop {
         let (record, revision) = shared.store.read(actor).await.map_err(store_failed)?;
         match claim(record.as_ref(), &me, |owner| out.as_ref() == Some(owner)) {
             Claim::Ours if !shared.doubtful.lock().contains(actor) => {
                 let record = record.unwrap_or_else(Record::new);
+                if let Some(awake) = shared.adopt_staged(actor, &record, revision) {
+                    return Ok(awake);
+                }
                 return wake(shared, kind, actor, standing, record, revision, Cause::Reactivated).await;
             }
             ours_or_free @ (Claim::Ours | Claim::Take(_)) => {
+                // Whatever was staged here is older than what the record says now.
+                shared.forget_staged(actor);
                 let cause = match ours_or_free {
                     Claim::Take(cause) => cause,
                     Claim::Ours | Claim::Elsewhere(_) => Cause::Recovered,
                 };
-                let mut record = record.unwrap_or_else(Record::new);
-                record.hand_to(me.clone(), revision);
-                match shared.store.swap(actor, &mut record, revision).await {
-                    Ok(revision) => {
-                        shared.doubtful.lock().remove(actor);
-                        if cause == Cause::Recovered {
-                            info!(%actor, epoch = record.epoch, "took an actor over");
-                            let details = vec![("epoch", record.epoch.to_string())];
-                            shared.neighbours.tell(actor, "taken over after a loss", details);
-                        }
-                        return wake(shared, kind, actor, standing, record, revision, cause).await;
-                    }
-                    Err(SwapError::Overtaken) => debug!(%actor, "another host was quicker"),
-                    Err(SwapError::Store(error)) => return Err(store_failed(error)),
+                let record = record.unwrap_or_else(Record::new);
+                let taking_over = out.as_ref().filter(|_| cause == Cause::Recovered).map(|owner| {
+                    let failover = shared.session.failover_of(owner);
+                    TakingOver::begin(&shared.tracer, failover.as_ref())
+                });
+                let taken = take(shared, kind, actor, standing.clone(), record, revision, cause).await;
+                if let Some(taking_over) = taking_over {
+                    taking_over.end(actor, &taken);
+                }
+                match taken {
+                    Ok(Some(awake)) => return Ok(awake),
+                    Ok(None) => debug!(%actor, "another host was quicker"),
+                    Err(error) => return Err(error),
                 }
             }
             Claim::Elsewhere(owner) => {
@@ -85,6 +88,33 @@ pub(crate) async fn revive(
             }
         }
     }
+}
+
+/// Writes an actor's record as ours, and wakes it; none if another host was quicker.
+async fn take(
+    shared: &Arc<Shared>,
+    kind: &SharedKind,
+    actor: &KeyedActor,
+    standing: Standing,
+    mut record: Record,
+    revision: u64,
+    cause: Cause,
+) -> Result<Option<Awake>, NotAwake> {
+    record.hand_to(shared.as_owner(standing.id), revision);
+    let revision = match shared.store.swap(actor, &mut record, revision).await {
+        Ok(revision) => revision,
+        Err(SwapError::Overtaken) => return Ok(None),
+        Err(SwapError::Store(error)) => return Err(store_failed(error)),
+    };
+    shared.doubtful.lock().remove(actor);
+    if cause == Cause::Recovered {
+        info!(%actor, epoch = record.epoch, "took an actor over");
+        let details = vec![("epoch", record.epoch.to_string())];
+        shared.neighbours.tell(actor, "taken over after a loss", details);
+    }
+    wake(shared, kind, actor, standing, record, revision, cause)
+        .await
+        .map(Some)
 }
 
 /// Ends the session of an owner, and waits as long as this kind of actor demands.

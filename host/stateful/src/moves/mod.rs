@@ -27,7 +27,6 @@ use lattice_capability::SpanRef;
 use lattice_core::{Fault, KeyedActor, MemberId};
 use tokio::sync::oneshot;
 
-use crate::activation::Command;
 use crate::record::Owner;
 use crate::runtime::{Runtime, Shared};
 use crate::store::{StoreError, SwapError};
@@ -188,6 +187,14 @@ pub(crate) struct Departure {
     pub(crate) done: oneshot::Sender<Result<Moved, MoveError>>,
 }
 
+/// An actor that has gone. Whoever ordered it is told once nothing of it is left.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) to: MemberId,
+    pub(crate) moved: Moved,
+    pub(crate) done: oneshot::Sender<Result<Moved, MoveError>>,
+}
+
 impl Runtime {
     /// Moves an actor from this host to another. Returns when it acts there.
     ///
@@ -217,7 +224,7 @@ impl Runtime {
         if order.to == shared.me {
             return Err(MoveError::AlreadyThere);
         }
-        let (record, revision) = shared.store.read(&order.actor).await?;
+        let (record, _) = shared.store.read(&order.actor).await?;
         let record = record.ok_or(MoveError::NotHere(None))?;
         let standing = shared.session.current().await;
         match &record.owner {
@@ -226,42 +233,58 @@ impl Runtime {
             other => return Err(MoveError::NotHere(other.as_ref().map(|owner| owner.member.clone()))),
         }
         let session = source::prepare(shared, moving, &record).await?;
-        let (done, outcome) = oneshot::channel();
-        let moving = Arc::clone(moving);
-        let departure = Departure { moving, session, done };
-        if shared.order(&order.actor, Command::Depart(departure)).await
-            && let Ok(outcome) = outcome.await
-        {
-            return outcome;
+        loop {
+            let Some(kind) = shared.kind(&order.actor.name) else {
+                return Err(MoveError::NotHere(None));
+            };
+            let (done, outcome) = oneshot::channel();
+            let departure = Departure {
+                moving: Arc::clone(moving),
+                session,
+                done,
+            };
+            shared.depart(&order.actor, kind, departure).await?;
+            if let Ok(outcome) = outcome.await {
+                return outcome;
+            }
+            // It was put to rest before it came to that.
         }
-        // It is at rest: its record alone changes hands.
-        let owner = Owner {
-            member: order.to.clone(),
-            session,
-        };
-        shared.hand_over(&order.actor, owner, record, revision).await
     }
 }
 
 impl Shared {
-    async fn hand_over(
-        &self,
-        actor: &KeyedActor,
-        to: Owner,
-        mut record: crate::record::Record,
-        revision: u64,
-    ) -> Result<Moved, MoveError> {
-        let member = to.member.clone();
-        record.hand_to(to, revision);
-        match self.store.swap(actor, &mut record, revision).await {
-            Ok(_) => {
-                self.note_moved(actor, &member);
-                Ok(Moved {
-                    pause: Duration::ZERO,
-                    bytes: record.state.bytes(),
-                    epoch: record.epoch,
-                })
+    /// Has an actor at rest change hands, by its record alone; none if it stays. Only for the task that alone could wake it.
+    pub(crate) async fn leave(&self, departure: Departure) -> Option<Leaving> {
+        let moved = self.hand_over(&departure).await;
+        let (to, done) = (departure.moving.order.to.clone(), departure.done);
+        match moved {
+            Ok(moved) => Some(Leaving { to, moved, done }),
+            Err(error) => {
+                // Whoever asked may be gone.
+                let _ = done.send(Err(error));
+                None
             }
+        }
+    }
+
+    async fn hand_over(&self, departure: &Departure) -> Result<Moved, MoveError> {
+        let order = &departure.moving.order;
+        let (record, revision) = self.store.read(&order.actor).await?;
+        let me = self.as_owner(self.session.current().await.id);
+        let mut record = record
+            .filter(|record| record.owner.as_ref() == Some(&me))
+            .ok_or(MoveError::Gone)?;
+        let owner = Owner {
+            member: order.to.clone(),
+            session: departure.session,
+        };
+        record.hand_to(owner, revision);
+        match self.store.swap(&order.actor, &mut record, revision).await {
+            Ok(_) => Ok(Moved {
+                pause: Duration::ZERO,
+                bytes: record.state.bytes(),
+                epoch: record.epoch,
+            }),
             Err(SwapError::Overtaken) => Err(MoveError::Gone),
             Err(SwapError::Store(error)) => Err(error.into()),
         }

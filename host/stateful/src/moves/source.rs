@@ -7,7 +7,7 @@ use lattice_core::{Fault, FaultKind};
 use tracing::{info, warn};
 
 use super::wire::{self, About, Prepare, Prepared, Stage, Switch};
-use super::{Departure, MoveError, MoveOrder, Moved, Moving, Phase};
+use super::{Departure, Leaving, MoveError, MoveOrder, Moved, Moving, Phase};
 use crate::activation::{Activation, End};
 use crate::ports::Question;
 use crate::random;
@@ -45,21 +45,21 @@ impl Activation {
         };
         let sealed = Instant::now();
         moving.enter(Phase::Seal).await;
-        let outcome = self.try_depart(&moving, there, sealed).await;
-        let (answer, end) = match outcome {
+        let (error, ended) = match self.try_depart(&moving, there, sealed).await {
             Ok(moved) => {
                 info!(actor = %order.actor, to = %order.to, pause_ms = moved.pause.as_millis(), bytes = moved.bytes, "moved");
-                (Ok(moved), Err(End::Moved(order.to.clone())))
+                let to = order.to.clone();
+                return Err(End::Moved(Leaving { to, moved, done }));
             }
             Err(Stay::Here(error)) => {
                 warn!(actor = %order.actor, to = %order.to, %error, "not moved");
-                (Err(error), Ok(()))
+                (error, Ok(()))
             }
-            Err(Stay::Over(error, end)) => (Err(error), Err(end)),
+            Err(Stay::Over(error, end)) => (error, Err(end)),
         };
         // Whoever asked may be gone.
-        let _ = done.send(answer);
-        end
+        let _ = done.send(Err(error));
+        ended
     }
 
     async fn try_depart(&mut self, moving: &Moving, there: There, sealed: Instant) -> Result<Moved, Stay> {

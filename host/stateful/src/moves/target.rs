@@ -18,6 +18,8 @@ pub(crate) struct Staged {
     id: u64,
     awake: Awake,
     since: Instant,
+    /// Whether its source has said that it is ours now.
+    switched: bool,
 }
 
 /// Large state that was fetched ahead of a move.
@@ -103,7 +105,13 @@ impl Shared {
             revision: 0,
         };
         let since = Instant::now();
-        let before = self.staged.lock().insert(actor.clone(), Staged { id, awake, since });
+        let staged = Staged {
+            id,
+            awake,
+            since,
+            switched: false,
+        };
+        let before = self.staged.lock().insert(actor.clone(), staged);
         self.let_go(before);
         self.drop_when_stale(actor, since);
         Ok(Bytes::new())
@@ -117,16 +125,48 @@ impl Shared {
             session,
             revision,
         } = wire::decode(body)?;
-        let staged = self.staged.lock().remove(&actor);
-        match staged {
-            Some(mut staged) if staged.id == id && staged.awake.standing.id == session => {
-                staged.awake.revision = revision;
-                self.begin_staged(staged.awake);
-            }
+        let ours = {
+            let mut staged = self.staged.lock();
+            let staged = staged.get_mut(&actor);
+            let ours = staged.filter(|staged| staged.id == id && staged.awake.standing.id == session);
+            ours.map(|staged| (staged.awake.revision, staged.switched) = (revision, true))
+                .is_some()
+        };
+        if ours {
+            self.begin_switched(&actor);
+        } else {
             // Without it the first call wakes it from its record.
-            other => self.let_go(other),
+            self.forget_staged(&actor);
         }
         Ok(Bytes::new())
+    }
+
+    /// Whether an actor is staged here that is ours.
+    pub(crate) fn has_switched(&self, actor: &KeyedActor) -> bool {
+        self.staged.lock().get(actor).is_some_and(|staged| staged.switched)
+    }
+
+    /// Hands out an actor that is staged here and is ours.
+    pub(crate) fn take_switched(&self, actor: &KeyedActor) -> Option<Awake> {
+        let mut staged = self.staged.lock();
+        let ours = staged.get(actor).is_some_and(|staged| staged.switched);
+        ours.then(|| staged.remove(actor)).flatten().map(|staged| staged.awake)
+    }
+
+    /// Hands out what is staged for an actor that is ours by this record, if it was staged with it: a caller may come before the source's word.
+    /// Anything else that is staged is older, and is let go.
+    pub(crate) fn adopt_staged(self: &Arc<Self>, actor: &KeyedActor, record: &Record, revision: u64) -> Option<Awake> {
+        let staged = self.staged.lock().remove(actor)?;
+        if staged.awake.record.is_as_written(record) {
+            let record = record.clone();
+            return Some(Awake {
+                record,
+                revision,
+                ..staged.awake
+            });
+        }
+        self.let_go(Some(staged));
+        None
     }
 
     /// Nothing comes of it.

@@ -83,34 +83,42 @@ impl Answers {
 
     /// Hears from a caller what it has no use for any more.
     pub(crate) fn hear(&mut self, lane: &Lane, now_ms: u64) {
-        self.kept.retain(|kept| {
-            let settled = kept.lane == lane.id && kept.seq < lane.floor;
-            !settled && kept.at_ms.saturating_add(KEPT_MS) > now_ms
-        });
-        if lane.floor == 0 {
-            return;
+        // In the order of their times, but for hosts whose clocks differ.
+        while self.kept.front().is_some_and(|kept| is_old(kept.at_ms, now_ms)) {
+            self.kept.pop_front();
         }
-        match self.floors.iter_mut().find(|floor| floor.lane == lane.id) {
-            Some(floor) => {
-                floor.seq = floor.seq.max(lane.floor);
-                floor.at_ms = now_ms;
-            }
-            None => self.floors.push(Floor {
-                lane: lane.id,
-                seq: lane.floor,
-                at_ms: now_ms,
-            }),
+        if lane.floor > 0 && self.raise(lane, now_ms) {
+            self.kept.retain(|kept| kept.lane != lane.id || kept.seq >= lane.floor);
         }
-        self.floors.retain(|floor| floor.at_ms.saturating_add(KEPT_MS) > now_ms);
-        if self.floors.len() > LANES_MAX
+    }
+
+    /// Takes a caller's floor down. Says whether it is higher than before.
+    fn raise(&mut self, lane: &Lane, now_ms: u64) -> bool {
+        if let Some(floor) = self.floors.iter_mut().find(|floor| floor.lane == lane.id) {
+            floor.at_ms = now_ms;
+            let higher = lane.floor > floor.seq;
+            floor.seq = floor.seq.max(lane.floor);
+            return higher;
+        }
+        self.floors.retain(|floor| !is_old(floor.at_ms, now_ms));
+        if self.floors.len() >= LANES_MAX
             && let Some(oldest) = (0..self.floors.len()).min_by_key(|at| self.floors[*at].at_ms)
         {
             self.floors.swap_remove(oldest);
         }
+        self.floors.push(Floor {
+            lane: lane.id,
+            seq: lane.floor,
+            at_ms: now_ms,
+        });
+        true
     }
 
     /// Keeps an answer.
     pub(crate) fn keep(&mut self, call: Uuid, lane: &Lane, answer: &Answer, now_ms: u64) {
+        if *lane == Lane::ONCE {
+            return;
+        }
         let bytes = answer.head.len() + answer.body.len();
         self.kept.push_back(Kept {
             call,
@@ -125,6 +133,10 @@ impl Answers {
             total -= oldest.bytes();
         }
     }
+}
+
+fn is_old(at_ms: u64, now_ms: u64) -> bool {
+    at_ms.saturating_add(KEPT_MS) <= now_ms
 }
 
 impl Kept {
@@ -164,6 +176,14 @@ mod tests {
         answers.hear(&lane(7, 7, 6), 2);
         assert_eq!(answers.look_up(call, &first), Known::Settled);
         assert_eq!(answers.look_up(Uuid::from_u128(2), &lane(7, 8, 6)), Known::New);
+    }
+
+    #[test]
+    fn what_is_never_asked_for_again_is_not_kept() {
+        let mut answers = Answers::default();
+        answers.hear(&Lane::ONCE, 0);
+        answers.keep(Uuid::from_u128(1), &Lane::ONCE, &answer("one"), 0);
+        assert_eq!(answers, Answers::default());
     }
 
     #[test]

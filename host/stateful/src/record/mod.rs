@@ -133,6 +133,12 @@ impl Record {
         self.reminders.next_ms().into_iter().chain(letters).min()
     }
 
+    /// Whether `written` is what became of it when it was written.
+    pub(crate) fn is_as_written(&self, written: &Self) -> bool {
+        let nonce = written.nonce;
+        Self { nonce, ..self.clone() } == *written
+    }
+
     /// Makes it another's, on top of `revision`.
     pub(crate) fn hand_to(&mut self, owner: Owner, revision: u64) {
         (self.owner, self.epoch) = (Some(owner), revision + 1);

@@ -27,7 +27,27 @@ async fn a_lost_hosts_actors_go_on_elsewhere_within_three_seconds() {
         assert_eq!(answer, "2");
     }
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-    assert!(kind.woken.lock().iter().any(|waking| waking.cause == Cause::Recovered));
+    let recovered = kind
+        .woken
+        .lock()
+        .iter()
+        .filter(|waking| waking.cause == Cause::Recovered)
+        .count();
+    assert!(recovered > 0);
+
+    // All of it is one trace.
+    let recent = world.telemetry.recent();
+    let trace = recent.last(|span| span.name == "failover").expect("it is kept");
+    let spans = recent.trace(trace);
+    let root = spans.iter().find(|span| span.name == "failover").expect("it is there");
+    let mut below: Vec<_> = spans
+        .iter()
+        .filter(|span| span.parent_id == Some(root.span_id))
+        .collect();
+    below.sort_by_key(|span| span.start_ns);
+    let names: Vec<&str> = below.iter().map(|span| span.name.as_str()).collect();
+    assert_eq!(names[..2], ["failover wait", "failover fence"]);
+    assert_eq!(names[2..], vec!["failover take-over"; recovered], "{spans:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

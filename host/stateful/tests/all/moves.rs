@@ -83,6 +83,30 @@ async fn an_actor_at_rest_moves_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_actor_that_is_called_while_it_moves_at_rest_lives_once() {
+    let world = World::start().await;
+    let policy = Stateful {
+        idle_after_ms: 50,
+        ..Stateful::default()
+    };
+    let kind = Counter::new("v1", policy);
+    let (one, other) = (world.host(kind.clone()).await, world.host(kind).await);
+    world.call("a", "add 0").await;
+    let (mut from, mut to) = if one.has("a") { (&one, &other) } else { (&other, &one) };
+    for round in (0..60).step_by(2) {
+        lattice_testkit::eventually("rest", crate::world::LIMIT, async || (!from.has("a")).then_some(())).await;
+        // Whoever is asked has it, or knows who does; nobody has it twice.
+        let (moved, _) = tokio::join!(from.move_to("a", to), from.ask("a", "get"));
+        moved.expect("moved");
+        assert_eq!(to.ask("a", "add 1").await.expect("it is here"), (round + 1).to_string());
+        let fault = from.ask("a", "get").await.expect_err("it is not here any more");
+        assert_eq!(fault.moved_to.as_ref(), Some(&to.id), "{fault}");
+        assert_eq!(world.call("a", "add 1").await, (round + 2).to_string());
+        std::mem::swap(&mut from, &mut to);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_travel_stays_and_goes_on() {
     let world = World::start().await;
     let kind = Counter::new("v1", Stateful::default());

@@ -19,7 +19,7 @@ use lattice_stateful::{
     Answer, Call, Details, Due, Instance, Kind, MoveError, MoveOrder, Moved, Neighbours, Question, Runtime,
     RuntimeConfig, Timing, Turn, WakeError, Waking,
 };
-use lattice_telemetry::Tracer;
+use lattice_telemetry::{Telemetry, TraceSettings};
 use lattice_testkit::NatsServer;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -266,23 +266,11 @@ impl Hosts {
             let at = next.take().or_else(|| homes(actor, self.all()).into_iter().next());
             let outcome = match at.as_ref().map(|at| self.reach(at)) {
                 Some(Ok(runtime)) => {
-                    let call = Call {
-                        address: CallAddress {
-                            key: actor.key.clone(),
-                            call,
-                            lane: Lane { id: 1, seq, floor: 0 },
-                            owner_unreachable,
-                            chain: chain.clone(),
-                        },
-                        sender: sender.clone(),
-                        interface: "test:counter/counter".parse().expect("an interface"),
-                        function: "do".to_owned(),
-                        invocation: InvocationId::from(Uuid::new_v4()),
-                        deadline,
-                        trace: None,
-                        head: Bytes::new(),
-                        body: Bytes::copy_from_slice(body.as_bytes()),
-                    };
+                    let mut call = request(actor, call, seq, body);
+                    call.deadline = deadline;
+                    call.sender.clone_from(&sender);
+                    call.address.owner_unreachable = owner_unreachable;
+                    call.address.chain.clone_from(&chain);
                     runtime.deliver(actor.clone(), call).await
                 }
                 Some(Err(fault)) => Err(fault),
@@ -301,6 +289,26 @@ impl Hosts {
                 Err(fault) => return Err(fault),
             }
         }
+    }
+}
+
+fn request(actor: &KeyedActor, call: Uuid, seq: u64, body: &str) -> Call {
+    Call {
+        address: CallAddress {
+            key: actor.key.clone(),
+            call,
+            lane: Lane { id: 1, seq, floor: 0 },
+            owner_unreachable: false,
+            chain: Vec::new(),
+        },
+        sender: None,
+        interface: "test:counter/counter".parse().expect("an interface"),
+        function: "do".to_owned(),
+        invocation: InvocationId::from(Uuid::new_v4()),
+        deadline: Instant::now() + LIMIT,
+        trace: None,
+        head: Bytes::new(),
+        body: Bytes::copy_from_slice(body.as_bytes()),
     }
 }
 
@@ -348,6 +356,8 @@ pub(crate) struct World {
     pub(crate) nats: NatsServer,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) timing: Timing,
+    /// What all hosts keep of traces, in memory.
+    pub(crate) telemetry: Telemetry,
 }
 
 /// One host.
@@ -355,6 +365,10 @@ pub(crate) struct Host {
     pub(crate) id: MemberId,
     pub(crate) runtime: Arc<Runtime>,
     hosts: Arc<Hosts>,
+}
+
+fn in_memory() -> TraceSettings {
+    TraceSettings::from_lookup(|_| None).expect("nothing is set")
 }
 
 impl World {
@@ -367,6 +381,7 @@ impl World {
                 slow_lease: Duration::from_secs(2),
                 ..Timing::default()
             },
+            telemetry: Telemetry::start(&in_memory(), Vec::new()).expect("nothing is sent anywhere"),
         }
     }
 
@@ -386,7 +401,7 @@ impl World {
             neighbours: Arc::new(Neighbourhood(Arc::clone(&self.hosts))),
             timing: self.timing,
             memory_max: 1 << 40,
-            tracer: Tracer::off(),
+            tracer: self.telemetry.tracer(),
         })
         .await
         .expect("started");
@@ -419,6 +434,16 @@ impl Host {
 
     pub(crate) fn has(&self, key: &str) -> bool {
         self.runtime.live().contains(&actor(key))
+    }
+
+    /// Calls an actor as it is here, if it is.
+    pub(crate) async fn ask(&self, key: &str, body: &str) -> Result<String, Fault> {
+        let (actor, seq) = (actor(key), self.hosts.seq.fetch_add(1, Ordering::Relaxed) + 1);
+        let answer = self
+            .runtime
+            .deliver(actor.clone(), request(&actor, Uuid::new_v4(), seq, body))
+            .await?;
+        Ok(String::from_utf8(answer.body.to_vec()).expect("text"))
     }
 
     pub(crate) async fn move_to(&self, key: &str, to: &Host) -> Result<Moved, MoveError> {

@@ -28,6 +28,7 @@ mod summary;
 mod interrupts;
 mod run;
 
+pub(crate) use interrupts::Interrupts;
 pub(crate) use name::DevName;
 pub(crate) use plan::{AtEnd, DevPlan, Origin, Wishes};
 pub(crate) use recipe::Recipe;

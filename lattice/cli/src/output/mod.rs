@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub(crate) use narration::{Narrator, note, warn};
-pub(crate) use table::{Column, Table};
+pub(crate) use table::{Column, Table, one_line};
 pub(crate) use yaml::to_yaml;
 
 /// Version of everything we print for programs.

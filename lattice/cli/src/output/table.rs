@@ -79,7 +79,7 @@ impl Table {
 }
 
 /// Cells hold names that others chose: a newline or an escape sequence must not break the table or the terminal.
-fn one_line(cell: String) -> String {
+pub(crate) fn one_line(cell: String) -> String {
     if cell.chars().any(char::is_control) {
         return cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     }

@@ -4,7 +4,8 @@ use std::{collections::HashMap, time::Duration};
 
 use anyhow::Result;
 use lattice_control::{Event, MemberSummary};
-use lattice_core::{UnixSeconds, event::names, text};
+use lattice_core::{MemberId, UnixSeconds, event::names, text};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::age;
@@ -47,6 +48,14 @@ impl Names {
         )
     }
 
+    /// Learns the name of one who is there.
+    pub(crate) fn know(&mut self, member: &MemberId, name: &str) {
+        let known = self.0.entry(member.to_string()).or_default();
+        if known != name {
+            name.clone_into(known);
+        }
+    }
+
     /// Learns the name of one that was lost, from the event that says so.
     pub(crate) fn learn(&mut self, event: &Event) {
         let lost = event
@@ -64,16 +73,23 @@ impl Names {
 }
 
 /// An event in words.
-struct Row {
-    name: String,
-    object: String,
-    from: String,
-    by: String,
-    message: String,
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct EventRow {
+    /// Its stable name.
+    pub(crate) name: String,
+    /// To what it happened.
+    pub(crate) object: String,
+    /// Who tells it.
+    pub(crate) from: String,
+    /// Who ordered what led to it, or nothing.
+    pub(crate) by: String,
+    /// What its data says.
+    pub(crate) message: String,
 }
 
-impl Row {
-    fn new(event: &Event, names: &Names) -> Self {
+impl EventRow {
+    /// Puts it in words.
+    pub(crate) fn new(event: &Event, names: &Names) -> Self {
         let from = event.source.rsplit('/').next().unwrap_or_default();
         let object = match event.subject.as_deref() {
             None => format!("host/{}", names.name(from)),
@@ -97,10 +113,10 @@ impl Row {
 /// Lists events, the oldest first. `width` is how wide the terminal is, if there is one.
 pub(crate) fn events(happened: &[Happened], names: &Names, now: UnixSeconds, width: Option<usize>) -> Result<Document> {
     let row = |one: &Happened| {
-        let row = Row::new(&one.event, names);
+        let row = EventRow::new(&one.event, names);
         match width {
             // The ids of links are long; `-o wide` has all of them.
-            Some(_) => Row {
+            Some(_) => EventRow {
                 object: fitted(&row.object, Some(OBJECT_MAX)),
                 ..row
             },
@@ -108,8 +124,9 @@ pub(crate) fn events(happened: &[Happened], names: &Names, now: UnixSeconds, wid
         }
     };
     let rows: Vec<_> = happened.iter().map(|one| (one, row(one))).collect();
-    let widest =
-        |of: &dyn Fn(&Row) -> usize, title: usize| rows.iter().map(|(_, row)| of(row)).max().unwrap_or(0).max(title);
+    let widest = |of: &dyn Fn(&EventRow) -> usize, title: usize| {
+        rows.iter().map(|(_, row)| of(row)).max().unwrap_or(0).max(title)
+    };
     let taken = widest(&|row| row.name.chars().count(), 4)
         + widest(&|row| row.object.chars().count(), 6)
         + widest(&|row| row.from.chars().count(), 4)
@@ -147,7 +164,7 @@ pub(crate) fn event_titles() -> String {
 
 /// One event as it is told when it comes, with the time of day in UTC.
 pub(crate) fn event_line(one: &Happened, names: &Names, width: Option<usize>) -> String {
-    let row = Row::new(&one.event, names);
+    let row = EventRow::new(&one.event, names);
     let at = one.at.to_string();
     let at = at.get(11..19).unwrap_or("--:--:--");
     let [time, name, object, from] = WIDTHS;
@@ -175,7 +192,7 @@ pub(crate) fn last_events(document: &mut Document, happened: &[Happened], names:
         }
         text.push_str("last events\n");
         for one in happened {
-            let row = Row::new(&one.event, names);
+            let row = EventRow::new(&one.event, names);
             let line = format!(
                 "  {:>6} ago  {:17} {:8} {}",
                 age(one.at, now),

@@ -60,6 +60,7 @@ fn status(name: &str, replicas: u32, state: ActorState) -> ActorStatus {
         served: 1200,
         failed: 3,
         ready_since: Some(NOW),
+        awake: None,
     }
 }
 

@@ -63,7 +63,7 @@ fn state(member: &MemberSummary) -> String {
 }
 
 /// A wire enum's own word for itself.
-pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
+pub(crate) fn word<T: serde::Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => "unknown".to_owned(),

@@ -21,8 +21,8 @@ use lattice_core::UnixSeconds;
 
 pub(crate) use actors::{ActorView, actors};
 pub(crate) use apps::{app_history, app_revised, app_status, apps, apps_revised};
-pub(crate) use events::{Names, event_line, event_titles, events, last_events};
-pub(crate) use hosts::hosts;
+pub(crate) use events::{EventRow, Names, event_line, event_titles, events, last_events};
+pub(crate) use hosts::{hosts, word};
 pub(crate) use inspect::{InspectView, inspect};
 pub(crate) use keyed::{KeyedLife, KeyedView, keyed};
 pub(crate) use links::{LinkView, gather as gather_links, links};

@@ -10,3 +10,4 @@ mod offline;
 mod telling;
 mod tracing;
 mod tree;
+mod ui;

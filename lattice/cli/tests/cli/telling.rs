@@ -61,4 +61,32 @@ async fn events_and_logs_are_shown_from_any_host() {
     assert!(described.stdout.contains("last events"), "{}", described.stdout);
     home.run(&["events", "--for", "host/nobody"])
         .fails(3, "no host is called");
+
+    // Without a terminal it is told once.
+    for words in [&["top", "--once"][..], &["top", "--every", "300ms"]] {
+        let top = home.run(words).ok();
+        assert!(top.stdout.starts_with("default   2 hosts   1 actor "), "{}", top.stdout);
+        let row = |name: &str| {
+            top.stdout
+                .lines()
+                .find(|line| line.starts_with(name))
+                .map(str::to_owned)
+        };
+        assert!(row("talker").is_some_and(|row| row.contains("edge")), "{}", top.stdout);
+        assert!(row("cloud").is_some_and(|row| row.contains("ready")), "{}", top.stdout);
+        assert!(
+            row("provider/http").is_some_and(|row| row.contains("active")),
+            "{}",
+            top.stdout
+        );
+    }
+    let overview = home.json(&["top", "--once"]);
+    assert_eq!(overview["kind"], "Overview");
+    assert_eq!(overview["hosts"][1]["actors"][0]["name"], "talker", "{overview}");
+    let held = overview["links"][0]["verifiedBy"].as_array().map(Vec::len);
+    assert_eq!(
+        (held, &overview["silent"]),
+        (Some(2), &serde_json::json!([])),
+        "{overview}"
+    );
 }

@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lattice_bus::{Bus, Headers, RepliesEnd, RequestError};
-use lattice_core::{Digest, Incarnation, LatticeId, MemberId, Trust, subject};
+use lattice_bus::{Bus, RepliesEnd, RequestError};
+use lattice_core::{Digest, Incarnation, LatticeId, MemberId, TraceContext, Trust, subject};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ use crate::{
     assembly::{Assembly, Step},
     error::{ControlError, ErrorKind},
     progress::Progress,
+    trace,
     verb::Verb,
     verbs::{Command, MemberSummary},
     wire::{self, Body, Cancel, Frame, Request, SignedRequest, WIRE_VERSION},
@@ -39,6 +40,7 @@ pub struct ControlClient {
     signer: Option<CommandSigner>,
     pub(crate) trust: Option<Arc<Trust>>,
     silence: Duration,
+    trace: Option<TraceContext>,
 }
 
 impl ControlClient {
@@ -50,6 +52,7 @@ impl ControlClient {
             signer: None,
             trust: None,
             silence: SILENCE,
+            trace: None,
         }
     }
 
@@ -71,6 +74,13 @@ impl ControlClient {
     #[must_use]
     pub fn with_silence(mut self, silence: Duration) -> Self {
         self.silence = silence;
+        self
+    }
+
+    /// Says what its commands are part of: members continue that trace.
+    #[must_use]
+    pub fn within(mut self, trace: Option<TraceContext>) -> Self {
+        self.trace = trace;
         self
     }
 
@@ -158,7 +168,7 @@ impl ControlClient {
         let target = subject::host_command(&self.lattice, member, &C::VERB.into());
         let mut answers = self
             .bus
-            .request_many(target, Headers::new(), payload, self.silence, None)
+            .request_many(target, trace::headers(self.trace.as_ref()), payload, self.silence, None)
             .await
             .map_err(|error| not_sent(&error))?;
         let mut assembly = Assembly::new(member.clone());

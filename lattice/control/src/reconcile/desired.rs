@@ -3,10 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lattice_core::{
-    ActorName, AppName, Fingerprint, LinkClaims, LinkId, ProviderName, UnixSeconds, UnlinkClaims,
+    ActorName, AppName, Fingerprint, LinkClaims, LinkId, Party, ProviderName, UnixSeconds, UnlinkClaims,
     application::{Application, DesiredActor, DesiredProvider, Revision, VerifiedRevision},
     token::Unverified,
 };
+
+use super::action::{Action, Target};
 
 /// Everything that people want.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +41,26 @@ pub struct KnownLink {
     pub generation: u64,
     /// The token.
     pub token: Arc<str>,
+}
+
+impl Desired {
+    /// Which application an action is done for; none for what is left of one that does not mention it any more.
+    pub fn app_of(&self, action: &Action) -> Option<&AppName> {
+        let by_party = |party: &Party| match party {
+            Party::Actor(name) => self.find(|app| app.actors.contains_key(name)),
+            Party::Provider(name) => self.find(|app| app.providers.contains_key(name)),
+        };
+        match action.target() {
+            Target::App(name) => self.find(|app| *app.name() == name),
+            Target::Link(id) => self.find(|app| app.links.iter().chain(&app.unlinks).any(|link| link.id == id)),
+            Target::OnHost(_, party) => by_party(&party),
+        }
+    }
+
+    fn find(&self, which: impl Fn(&KnownApp) -> bool) -> Option<&AppName> {
+        let mut apps = self.apps.iter();
+        apps.find(|(_, app)| which(app)).map(|(name, _)| name)
+    }
 }
 
 impl KnownApp {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use lattice_bus::{Headers, Message, Subject};
 use lattice_core::IssuerId;
 use lattice_core::subject::{Purpose, Subject as LatticeSubject};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, info, warn};
@@ -14,6 +15,7 @@ use super::{Audience, Shared, dispatch};
 use crate::{
     error::{ControlError, ErrorKind},
     progress::{Progress, ProgressSink},
+    trace,
     verb::Verb,
     wire::{self, Cancel, Content, Done, Frame, Part, Request, SignedRequest, WIRE_VERSION},
 };
@@ -50,7 +52,11 @@ impl Shared {
         };
         let outcome = match self.admit(verb, &request, audience, has_permit) {
             Ok(_) if verb == Verb::Cancel => self.cancel(&request.body),
-            Ok(by) => self.work(verb, &request, &reply, by).await,
+            Ok(by) => {
+                let (sink, reports) = ProgressSink::channel();
+                let sink = sink.ordered_by(by).within(trace::read(&message.headers));
+                self.work(verb, &request, &reply, sink, reports).await
+            }
             Err(refusal) => Err(refusal),
         };
         if let (true, Err(error)) = (verb.is_signed(), &outcome) {
@@ -87,10 +93,9 @@ impl Shared {
         verb: Verb,
         request: &Request,
         reply: &Subject,
-        by: Option<IssuerId>,
+        sink: ProgressSink,
+        mut reports: watch::Receiver<Progress>,
     ) -> Result<Bytes, ControlError> {
-        let (sink, mut reports) = ProgressSink::channel();
-        let sink = sink.ordered_by(by);
         let withdrawn = CancellationToken::new();
         let _at_work = verb.is_signed().then(|| AtWork::enter(self, request.id, &withdrawn));
         let (shared, body) = (Arc::clone(self), request.body.clone());

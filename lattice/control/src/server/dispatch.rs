@@ -43,6 +43,7 @@ pub(super) async fn dispatch(
         Verb::ProviderStart => run(body, |command| handler.provider_start(command, progress)).await,
         Verb::ProviderStop => run(body, |command| handler.provider_stop(command, progress)).await,
         Verb::Traces => run(body, |command| handler.traces(command)).await,
+        Verb::Traffic => run(body, |command| handler.traffic(command)).await,
         Verb::Cancel => Err(ControlError::internal("cancel is answered before dispatch")),
     }
 }

@@ -120,6 +120,9 @@ pub struct ActorStatus {
     /// When it became ready here, if it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_since: Option<UnixSeconds>,
+    /// Of a stateful actor, how many keys are awake here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awake: Option<u64>,
 }
 
 impl ActorStatus {

@@ -11,6 +11,7 @@ mod links;
 mod logs;
 mod provider;
 mod traces;
+mod traffic;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -30,6 +31,7 @@ pub use traces::{
     TraceBrief, TraceError, TraceFilter, TraceLink, TraceMoment, TraceSpan, TraceSpanKind, TraceTop, Traces,
     TracesReply, TracesWanted,
 };
+pub use traffic::{Flow, Traffic, TrafficReply};
 
 use crate::verb::Verb;
 

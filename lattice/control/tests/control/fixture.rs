@@ -293,6 +293,7 @@ impl Standin {
             served: 0,
             failed: 0,
             ready_since: Some(now()),
+            awake: None,
         }
     }
 

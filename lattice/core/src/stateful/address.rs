@@ -43,6 +43,15 @@ pub struct Lane {
     pub floor: u64,
 }
 
+impl Lane {
+    /// Of a call that is made once, whatever comes of it: nothing of it has to be remembered.
+    pub const ONCE: Self = Self {
+        id: 0,
+        seq: u64::MAX,
+        floor: 0,
+    };
+}
+
 /// An id that everybody derives alike from the same text: half of its digest.
 pub fn derived_id(text: &str) -> Uuid {
     let digest = Digest::of(text.as_bytes());

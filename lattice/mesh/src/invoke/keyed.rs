@@ -12,7 +12,7 @@ use super::attempt::Attempt;
 use super::lane::Outstanding;
 use super::pursuit::{Next, Pursuit, Standing, Verdict};
 use crate::mailbox::OwnCall;
-use crate::spans::Done;
+use crate::spans::{Done, is_redirect};
 use crate::wire::{Aim, CallRoute};
 use crate::{KeyedTarget, OutgoingCall, Reply, dice, new_invocation_id};
 
@@ -70,6 +70,7 @@ impl Invoker {
         let order = || homes(actor, self.directory.takers(target));
         let mut id = Some(keyed.attempt.id);
         let mut attempts = FuturesUnordered::new();
+        let mut failed = false;
         loop {
             let pause = match pursuit.next(is_here, order, dice::roll()) {
                 Next::Ask {
@@ -92,10 +93,11 @@ impl Invoker {
                 Some((member, outcome)) = attempts.next() => match outcome {
                     Ok(done) => {
                         self.owners.remember(actor, member);
-                        return Ok(done);
+                        return Ok(done.after_failures(failed));
                     }
                     Err(fault) => {
                         tracing::debug!(%actor, %member, %fault, "asked for a stateful actor");
+                        failed |= !is_redirect(&fault);
                         let standing = Standing {
                             whole: keyed.attempt.is_whole(),
                             connected: self.bus.is_connected(),

@@ -40,7 +40,7 @@ impl Lanes {
     }
 
     /// Numbers a new call to `actor`.
-    pub(super) fn enter(self: &Arc<Self>, actor: KeyedActor) -> Outstanding {
+    pub(crate) fn enter(self: &Arc<Self>, actor: KeyedActor) -> Outstanding {
         let mut numbers = self.numbers.lock();
         numbers.last += 1;
         let seq = numbers.last;
@@ -56,7 +56,7 @@ impl Lanes {
 
 impl Outstanding {
     /// Where the call stands now. The floor rises as answers come.
-    pub(super) fn lane(&self) -> Lane {
+    pub fn lane(&self) -> Lane {
         let numbers = self.lanes.numbers.lock();
         let floor = numbers.outstanding.get(&self.actor).and_then(|seqs| seqs.first());
         Lane {

@@ -8,7 +8,7 @@ use super::attempt::Attempt;
 use super::{Invoker, nobody};
 use crate::directory::{Candidate, DirectoryChange};
 use crate::pick::{Load, pick};
-use crate::spans::Done;
+use crate::spans::{Done, is_redirect};
 use crate::wire::CallRoute;
 use crate::{OutgoingCall, Reply, dice};
 
@@ -32,6 +32,7 @@ impl Invoker {
         let mut tried: Vec<MemberId> = exclude.to_vec();
         let mut settled = false;
         let mut last: Option<Fault> = None;
+        let mut failed = false;
         while tried.len() - exclude.len() < ATTEMPTS_MAX {
             let hint = last.as_ref().and_then(|fault| fault.moved_to.clone());
             let Some(next) = self.choose(route, &tried, hint) else {
@@ -54,9 +55,10 @@ impl Invoker {
             match self.try_at(&attempt, &next.address).await {
                 Err(fault) if fault.is_safe_to_retry() && attempt.is_whole() => {
                     tracing::debug!(member = %next.address.member, %fault, "trying elsewhere");
+                    failed |= !is_redirect(&fault);
                     last = Some(fault);
                 }
-                done => return done,
+                done => return done.map(|done| done.after_failures(failed)),
             }
         }
         Err(last.unwrap_or_else(|| nobody(&route.target)))
