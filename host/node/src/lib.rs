@@ -40,7 +40,6 @@ mod stateful;
 
 // Commands and what is told.
 mod control;
-mod drain_trace;
 pub mod events;
 mod failures;
 mod gauges;

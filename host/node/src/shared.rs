@@ -10,13 +10,12 @@ use lattice_core::presence::{MemberState, Scheduling};
 use lattice_core::{Labels, Presence, TraceContext};
 use lattice_engine::Engine;
 use lattice_mesh::Member;
-use lattice_telemetry::{Instruments, Recent, Tracer};
+use lattice_telemetry::{Instruments, Recent, SpanKind, SpanRef, Status, Steps, Tracer};
 use tokio::sync::{OnceCell, watch};
 use tracing::{info, warn};
 
 use crate::actors::Actors;
 use crate::artifacts::Artifacts;
-use crate::drain_trace::Steps;
 use crate::events::{Events, names};
 use crate::failures::Failures;
 use crate::gauges;
@@ -178,7 +177,9 @@ impl Shared {
     }
 
     async fn drain_once(&self, grace: Duration, part_of: Option<&TraceContext>) -> usize {
-        let steps = Steps::begin(&self.tracer, part_of);
+        // Rare, and always of interest: kept whatever the sampler says.
+        let whole = self.tracer.always("drain", SpanKind::Internal, part_of);
+        let steps = Steps::below(whole, &self.tracer);
         let until = Instant::now() + grace;
         // While it leads, it sees to that itself; then another shall lead at once.
         steps.step("drain place-elsewhere");
@@ -214,8 +215,10 @@ impl Shared {
             .into_iter()
             .sum();
         // What has state takes it along while the others still hear us.
-        let step = steps.step("drain stateful");
-        self.evacuate_stateful(None, until, step.as_ref()).await;
+        steps.step("drain stateful");
+        let step = steps.current();
+        self.evacuate_stateful(None, until, step.as_ref().map(SpanRef::context))
+            .await;
         steps.step("drain in-flight");
         // The gates stay open meanwhile: nothing comes from outside any more, and what is in flight may call its neighbours.
         while actors.iter().any(|actor| !actor.is_idle()) && !left().is_zero() {
@@ -235,7 +238,11 @@ impl Shared {
         .await;
         info!(cut_off, "drained");
         let cut_off = cut_off.max(cut_off_outside);
-        steps.end(cut_off);
+        let status = match cut_off {
+            0 => Status::Ok,
+            cut_off => Status::error("cut-off", format!("{cut_off} calls were not done in time")),
+        };
+        steps.end(status, Vec::new);
         cut_off
     }
 

@@ -2,61 +2,44 @@
 
 use lattice_core::{KeyedActor, TraceContext};
 use lattice_telemetry::conventions as is;
-use lattice_telemetry::{KeyValue, Span, SpanKind, Status, Tracer};
-use parking_lot::Mutex;
+use lattice_telemetry::{KeyValue, Span, SpanKind, Status, Steps, Tracer};
 
 use crate::activation::NotAwake;
 use crate::record::Owner;
 
 /// A session that is being ended. Rare, and always of interest: kept whatever the sampler says.
-pub(crate) struct Failover {
-    tracer: Tracer,
-    whole: Span,
-    step: Mutex<Option<Span>>,
-}
+pub(crate) struct Failover(Steps);
 
 /// An actor that is taken over from a lost host.
 pub(crate) struct TakingOver(Span);
 
 impl Failover {
     pub(crate) fn begin(tracer: &Tracer) -> Self {
-        Self {
-            tracer: tracer.clone(),
-            whole: tracer.always("failover", SpanKind::Internal, None),
-            step: Mutex::new(None),
-        }
+        Self(Steps::below(
+            tracer.always("failover", SpanKind::Internal, None),
+            tracer,
+        ))
     }
 
     /// What belongs below it, also later.
     pub(crate) fn context(&self) -> Option<TraceContext> {
-        self.whole.context()
+        self.0.whole().map(|whole| whole.context().clone())
     }
 
     /// Ends the step before, and begins this one.
     pub(crate) fn step(&self, name: &'static str) {
-        let span = self
-            .tracer
-            .start_in(name, SpanKind::Internal, self.whole.handle().as_ref());
-        self.replace(Some(span));
+        self.0.step(name);
     }
 
     /// It is over; the host was alive after all, or nobody could tell.
     pub(crate) fn end<E: std::fmt::Display>(self, owner: &Owner, alive: Result<bool, E>) {
-        self.replace(None);
         let status = match alive {
             Ok(false) => Status::Ok,
             Ok(true) => Status::error("alive", "the host renews its session"),
             Err(error) => Status::error("backend", error.to_string()),
         };
-        self.whole
+        self.0
             .end(status, || vec![KeyValue::new(is::LOST_HOST, owner.member.to_string())]);
-    }
-
-    fn replace(&self, next: Option<Span>) {
-        let before = std::mem::replace(&mut *self.step.lock(), next);
-        if let Some(before) = before {
-            before.end(Status::Ok, Vec::new);
-        }
     }
 }
 

@@ -113,10 +113,12 @@ impl FaultKind {
 
     /// Whether it is certain that nothing was run, so that the same call may be made again elsewhere.
     pub const fn is_safe_to_retry(self) -> bool {
-        matches!(
-            self,
-            Self::Overloaded | Self::NoResponders | Self::NotHere | Self::Draining
-        )
+        self.is_redirect() || matches!(self, Self::Overloaded)
+    }
+
+    /// Whether it says no more than that the target is not there (any more), so that somebody else is to be asked.
+    pub const fn is_redirect(self) -> bool {
+        matches!(self, Self::NoResponders | Self::NotHere | Self::Draining)
     }
 
     /// Who is to blame unless the reporter knows better.

@@ -1,7 +1,7 @@
 //! The spans of calls: one where a call is made, one where it is taken, which is where it is counted, too. Whatever crosses the lattice
 //! passes here.
 
-use lattice_core::{Fault, FaultKind, FunctionName, VersionedInterface};
+use lattice_core::{Fault, FunctionName, VersionedInterface};
 use lattice_telemetry::conventions as is;
 use lattice_telemetry::{CallTimer, Instruments, KeyValue, Span, SpanKind, SpanRef, Status, TraceContext, Tracer};
 
@@ -84,21 +84,13 @@ impl<'a> Taking<'a> {
         self.timer.end(&outcome);
         let (kept, route) = (self.span.kept(), self.route);
         let status = match &outcome {
-            // The caller goes elsewhere; nothing has gone wrong.
-            Err(fault) if is_redirect(fault) => Status::Ok,
+            // The caller goes elsewhere; nothing has gone wrong, and nothing of the call is kept for that.
+            Err(fault) if fault.kind.is_redirect() => Status::Ok,
             outcome => is::status(outcome),
         };
         self.span.end(status, || attributes(route));
         outcome.map(|reply| Done { reply, kept })
     }
-}
-
-/// Whether a fault only says that somebody else is to be asked. Whoever said it keeps nothing of the call for that.
-pub(crate) fn is_redirect(fault: &Fault) -> bool {
-    matches!(
-        fault.kind,
-        FaultKind::NotHere | FaultKind::NoResponders | FaultKind::Draining
-    )
 }
 
 /// Names are made only if somebody may read them.

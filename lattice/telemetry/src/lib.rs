@@ -37,6 +37,7 @@ mod sampler;
 mod segment;
 mod sink;
 mod span;
+mod steps;
 mod tracer;
 
 // Counting.
@@ -69,6 +70,7 @@ pub use record::{AttributeValue, Attributes, EventRecord, LinkRecord, SpanError,
 pub use sampler::Sampler;
 pub use settings::TraceSettings;
 pub use span::{Span, SpanKind, SpanRef, Status};
+pub use steps::Steps;
 pub use telemetry::Telemetry;
 pub use tracer::Tracer;
 pub use traffic::LinkTraffic;

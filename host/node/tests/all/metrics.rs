@@ -1,11 +1,11 @@
 //! What hosts count, as Prometheus reads it.
 
-use lattice_node::testing::{HostOptions, PATIENCE};
+use lattice_node::testing::PATIENCE;
 use lattice_telemetry::metric::{self, Metric};
 use lattice_telemetry::{Telemetry, TraceSettings};
 use lattice_testkit::eventually;
 
-use crate::support::{Http, PONG, lattice, serve, start_guest};
+use crate::support::{Http, lattice, ping_pong};
 
 /// There only once something has happened that does not happen here.
 const RARE: [Metric; 5] = [
@@ -35,12 +35,7 @@ fn number(text: &str, name: &str, labels: &[&str]) -> Option<f64> {
 async fn calls_are_counted_once_where_they_are_served() {
     let (_nats, lattice) = lattice().await;
     let (one, other) = (telemetry(), telemetry());
-    let here = lattice.host_with(HostOptions::named("here").telling(&one)).await;
-    let there = lattice.host_with(HostOptions::named("there").telling(&other)).await;
-    lattice.link("actor/ping", PONG, "actor/pong", &[]).await;
-    start_guest(&lattice, "ping", &[&here]).await;
-    start_guest(&lattice, "pong", &[&there]).await;
-    let url = serve(&lattice, &here, "ping").await;
+    let (_here, _there, url) = ping_pong(&lattice, &one, &other).await;
     for _ in 0..3 {
         Http::new().get(&url).await.ok();
     }

@@ -1,11 +1,11 @@
 //! Hosts keep the spans of the last while, and tell whoever asks.
 
 use lattice_control::{TraceFilter, TraceTop, Traces, TracesReply, TracesWanted};
-use lattice_node::testing::{HostOptions, TestHost, TestLattice};
+use lattice_node::testing::{TestHost, TestLattice};
 use lattice_telemetry::{Telemetry, TraceSettings};
 use lattice_testkit::eventually;
 
-use crate::support::{Http, PONG, lattice, serve, start_guest};
+use crate::support::{Http, lattice, ping_pong};
 
 /// Keeps every trace, and sends nothing anywhere.
 fn telemetry() -> Telemetry {
@@ -31,12 +31,7 @@ fn through(actor: &str) -> TracesWanted {
 async fn a_trace_lies_in_pieces_on_the_hosts_that_it_passed() {
     let (_nats, lattice) = lattice().await;
     let (one, other) = (telemetry(), telemetry());
-    let here = lattice.host_with(HostOptions::named("here").telling(&one)).await;
-    let there = lattice.host_with(HostOptions::named("there").telling(&other)).await;
-    lattice.link("actor/ping", PONG, "actor/pong", &[]).await;
-    start_guest(&lattice, "ping", &[&here]).await;
-    start_guest(&lattice, "pong", &[&there]).await;
-    let url = serve(&lattice, &here, "ping").await;
+    let (here, there, url) = ping_pong(&lattice, &one, &other).await;
     Http::new().get(&url).await.ok();
 
     // A span is kept when it has ended, which may be after the answer.

@@ -11,7 +11,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use lattice_core::ActorSpec;
-use lattice_node::testing::{TestHost, TestLattice, guest};
+use lattice_node::testing::{HostOptions, TestHost, TestLattice, guest};
+use lattice_telemetry::Telemetry;
 use lattice_testkit::NatsServer;
 
 pub(crate) const INCOMING: &str = "wasi:http/incoming-handler";
@@ -43,6 +44,21 @@ pub(crate) async fn start_guest(lattice: &TestLattice, name: &str, hosts: &[&Tes
     for host in hosts {
         lattice.start_actor(*host, &spec).await;
     }
+}
+
+/// Two hosts that tell of their work, `ping` behind HTTP on the first, and `pong`, which it calls, on the second; and the URL.
+pub(crate) async fn ping_pong(
+    lattice: &TestLattice,
+    one: &Telemetry,
+    other: &Telemetry,
+) -> (TestHost, TestHost, String) {
+    let here = lattice.host_with(HostOptions::named("here").telling(one)).await;
+    let there = lattice.host_with(HostOptions::named("there").telling(other)).await;
+    lattice.link("actor/ping", PONG, "actor/pong", &[]).await;
+    start_guest(lattice, "ping", &[&here]).await;
+    start_guest(lattice, "pong", &[&there]).await;
+    let url = serve(lattice, &here, "ping").await;
+    (here, there, url)
 }
 
 /// Stores the guest that streams, as an actor of that name. It can also fetch, so it has a link for that, which leads nowhere.

@@ -12,7 +12,7 @@ use super::attempt::Attempt;
 use super::lane::Outstanding;
 use super::pursuit::{Next, Pursuit, Standing, Verdict};
 use crate::mailbox::OwnCall;
-use crate::spans::{Done, is_redirect};
+use crate::spans::Done;
 use crate::wire::{Aim, CallRoute};
 use crate::{KeyedTarget, OutgoingCall, Reply, dice, new_invocation_id};
 
@@ -97,7 +97,7 @@ impl Invoker {
                     }
                     Err(fault) => {
                         tracing::debug!(%actor, %member, %fault, "asked for a stateful actor");
-                        failed |= !is_redirect(&fault);
+                        failed |= !fault.kind.is_redirect();
                         let standing = Standing {
                             whole: keyed.attempt.is_whole(),
                             connected: self.bus.is_connected(),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use lattice_core::{Fault, FaultKind, MemberId, Party};
+use lattice_core::{Fault, MemberId, Party};
 
 use super::attempt::Attempt;
 use super::{Invoker, nobody};
 use crate::directory::{Candidate, DirectoryChange};
 use crate::pick::{Load, pick};
-use crate::spans::{Done, is_redirect};
+use crate::spans::Done;
 use crate::wire::CallRoute;
 use crate::{OutgoingCall, Reply, dice};
 
@@ -38,10 +38,7 @@ impl Invoker {
             let Some(next) = self.choose(route, &tried, hint) else {
                 let fault = last.take().unwrap_or_else(|| nobody(&route.target));
                 // Everybody was busy: then that is the answer. Somebody was there and is not: then it may just be on its way.
-                let moving = matches!(
-                    fault.kind,
-                    FaultKind::NotHere | FaultKind::NoResponders | FaultKind::Draining
-                );
+                let moving = fault.kind.is_redirect();
                 let known = tried.len() > exclude.len() || self.directory.is_running(&route.target);
                 if settled || !moving || !known {
                     return Err(fault);
@@ -55,7 +52,7 @@ impl Invoker {
             match self.try_at(&attempt, &next.address).await {
                 Err(fault) if fault.is_safe_to_retry() && attempt.is_whole() => {
                     tracing::debug!(member = %next.address.member, %fault, "trying elsewhere");
-                    failed |= !is_redirect(&fault);
+                    failed |= !fault.kind.is_redirect();
                     last = Some(fault);
                 }
                 done => return done.map(|done| done.after_failures(failed)),
