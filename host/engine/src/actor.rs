@@ -11,6 +11,7 @@ mod reuse;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -464,20 +465,26 @@ impl Inner {
         let _permit = self.enter(&origin).await?;
         let _runs = self.ticker.guest_runs();
         let deadline = origin.deadline;
-        let outcome = self.within(deadline, async {
+        let work = pin!(async {
             let mut instance = self.take(origin).await?;
             let outcome = job(&mut instance).await;
             self.give_back(instance, outcome)
         });
-        self.counted(outcome.await)
+        self.counted(self.within(deadline, work).await)
     }
 
-    /// Ends the work at the deadline, or when the actor is stopped. The work is dropped then, and its instance with it.
-    async fn within<R>(&self, deadline: Instant, work: impl Future<Output = Result<R, Fault>>) -> Result<R, Fault> {
-        let timed = tokio::time::timeout_at(deadline.into(), work);
+    /// Ends the work at the deadline, or when the actor is stopped. It is not polled again then, and whoever has it drops it, and its
+    /// instance with it.
+    ///
+    /// It comes pinned: as a value it would be copied from frame to frame, and be most of what a call writes to memory.
+    async fn within<R>(
+        &self,
+        deadline: Instant,
+        work: Pin<&mut impl Future<Output = Result<R, Fault>>>,
+    ) -> Result<R, Fault> {
         tokio::select! {
             biased;
-            outcome = timed => outcome.unwrap_or_else(|_| Err(deadline_passed())),
+            outcome = tokio::time::timeout_at(deadline.into(), work) => outcome.unwrap_or_else(|_| Err(deadline_passed())),
             () = self.stop.cancelled() => Err(actor_stopped()),
         }
     }

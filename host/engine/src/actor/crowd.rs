@@ -7,6 +7,7 @@ mod job;
 mod seats;
 mod worker;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -94,7 +95,7 @@ impl Crowd {
         let _permit = inner.enter(&origin).await?;
         let _runs = inner.ticker.guest_runs();
         let deadline = origin.deadline;
-        let outcome = inner.within(deadline, async {
+        let work = pin!(async {
             let mut seat = self.seat(inner, Job { origin, task });
             let outcome = match answer.await {
                 Ok(outcome) => outcome,
@@ -103,7 +104,7 @@ impl Crowd {
             seat.finished();
             outcome
         });
-        inner.counted(outcome.await)
+        inner.counted(inner.within(deadline, work).await)
     }
 
     /// Begins a request. The future that is returned ends with the body of its answer.
@@ -131,7 +132,7 @@ impl Crowd {
         let inner = Arc::clone(inner);
         Ok(Box::pin(async move {
             let _held = (permit, runs);
-            let outcome = inner.within(deadline, async {
+            let work = pin!(async {
                 let (body_end, ended) = oneshot::channel();
                 let Ok(response) = answer.await else {
                     return Err(seat.fault().await);
@@ -143,7 +144,7 @@ impl Crowd {
                 seat.finished();
                 Ok(())
             });
-            inner.counted(outcome.await)
+            inner.counted(inner.within(deadline, work).await)
         }))
     }
 

@@ -5,7 +5,7 @@
 //! go costs no task of its own. Only a guest that is not done when its head is out gets a watch, which ends it in time even
 //! if nobody reads.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -85,7 +85,7 @@ impl Inner {
         let _permit = permit;
         let _runs = self.ticker.guest_runs();
         let deadline = origin.deadline;
-        let outcome = self.within(deadline, async {
+        let work = pin!(async {
             let mut instance = self.take(origin).await?;
             let outcome = match &self.entries.http {
                 Some(entry) => {
@@ -98,7 +98,7 @@ impl Inner {
             };
             self.give_back(instance, outcome)
         });
-        self.counted(outcome.await)
+        self.counted(self.within(deadline, work).await)
     }
 
     pub(super) fn serves_no_http(&self) -> Fault {

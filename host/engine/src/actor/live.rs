@@ -7,6 +7,7 @@ mod http;
 mod turns;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -77,14 +78,14 @@ impl Actor {
         };
         let actor = waking.actor.clone();
         let deadline = origin.deadline;
-        let woken = inner.within(deadline, async {
+        let work = pin!(async {
             inner.counts.instances.fetch_add(1, Relaxed);
             let live = Box::new(LiveState::new(&mut waking));
             let mut instance = inner.mold.cast_as(origin, Some(live)).await?;
             let answer = entry.activate(&mut instance, waking).await;
             inner.settle(instance, answer)
         });
-        let (mut instance, answer) = inner.counted(woken.await)?;
+        let (mut instance, answer) = inner.counted(inner.within(deadline, work).await)?;
         drop((permit, runs));
         answer.map_err(WakeError::Refused)?;
         if let Some(live) = &mut instance.store.data_mut().call.live {
@@ -190,11 +191,11 @@ impl Live {
             live.begin(stage.phase, stage.turn.as_ref());
         }
         let _runs = inner.ticker.guest_runs();
-        let outcome = inner.within(deadline, async {
+        let work = pin!(async {
             let answer = job(&mut instance).await;
             inner.settle(instance, answer)
         });
-        let (instance, answer) = inner.counted(outcome.await)?;
+        let (instance, answer) = inner.counted(inner.within(deadline, work).await)?;
         self.instance = Some(instance);
         Ok(answer)
     }

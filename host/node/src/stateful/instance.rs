@@ -40,17 +40,16 @@ impl LiveInstance {
             Purpose::Message => self.message(call, turn).await,
             Purpose::Peer => self.receive(call, turn).await,
             Purpose::Function => {
-                let called = self
+                let (results, effects) = self
                     .live
-                    .call_encoded(&call.interface, &call.function, &call.body, turn);
-                let (results, effects) = called.await?;
+                    .call_encoded(&call.interface, &call.function, &call.body, turn)
+                    .await?;
                 Ok((body(results), effects))
             }
             Purpose::Text => {
                 let text = str::from_utf8(&call.body)
                     .map_err(|_| Fault::new(FaultKind::BadArguments, "the arguments are no text"))?;
-                let called = self.live.call_text(&call.interface, &call.function, text, turn);
-                let (results, effects) = called.await?;
+                let (results, effects) = self.live.call_text(&call.interface, &call.function, text, turn).await?;
                 Ok((body(results.into()), effects))
             }
         }

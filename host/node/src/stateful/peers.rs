@@ -108,7 +108,8 @@ impl Shared {
                 outcome => return decode_results(args.signature(), call.function, &outcome?.body),
             }
         }
-        let (reply, _outstanding) = self.call_keyed(call, target, chain, Bytes::new(), body.into()).await?;
+        // Elsewhere: calls that stay here do not carry the room for it.
+        let (reply, _outstanding) = Box::pin(self.call_keyed(call, target, chain, Bytes::new(), body.into())).await?;
         let bytes = reply.body.collect(ANSWER_MAX).await?;
         decode_results(args.signature(), call.function, &bytes)
     }

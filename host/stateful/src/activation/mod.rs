@@ -5,6 +5,7 @@
 //! that is the output gate. A turn that has changed nothing, and follows nothing that is not stored, is answered from memory, but only
 //! while the session's lease holds.
 
+mod alarm;
 mod departure;
 mod gate;
 mod letters;
@@ -14,12 +15,14 @@ mod turn;
 mod upgrade;
 mod wake;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lattice_core::stateful::StopReason;
 use lattice_core::{Durability, Fault, FaultKind, KeyedActor, MemberId};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
@@ -30,6 +33,7 @@ use crate::record::{Record, State};
 use crate::room::Place;
 use crate::runtime::Shared;
 use crate::session::Standing;
+use alarm::Alarm;
 use gate::Held;
 use letters::Letters;
 use storing::Storing;
@@ -87,6 +91,9 @@ pub(crate) struct Activation {
     kind: SharedKind,
     instance: Box<dyn Instance>,
     standing: Standing,
+    /// The end of the session.
+    over: Pin<Box<WaitForCancellationFutureOwned>>,
+    alarm: Alarm,
     /// What is known of the actor with every turn that has run; its `state` is what was stored last.
     now: Record,
     /// The state with every turn that has run, but for what the instance has not written down yet.
@@ -133,11 +140,14 @@ impl Activation {
         } = awake;
         let letters = Letters::new(&shared, &actor);
         let indexed_ms = record.reminders.next_ms();
+        let now = Instant::now();
         Self {
             shared,
             actor,
+            alarm: Alarm::at(now + timers::SLEEP_MAX),
             kind,
             instance,
+            over: Box::pin(standing.lost.clone().cancelled_owned()),
             standing,
             now: record,
             state,
@@ -149,7 +159,7 @@ impl Activation {
             storing: None,
             letters,
             indexed_ms,
-            last_used: Instant::now(),
+            last_used: now,
             place,
         }
     }
@@ -206,11 +216,11 @@ impl Activation {
         let timer = self.next_timer();
         tokio::select! {
             biased;
-            () = self.standing.lost.cancelled() => Event::SessionOver,
+            () = &mut self.over => Event::SessionOver,
             outcome = storing::done(&mut self.storing) => Event::Stored(outcome),
             command = inbox.commands.recv() => command.map_or(Event::Abandoned, Event::Command),
             number = self.letters.taken() => Event::Taken(number),
-            () = tokio::time::sleep_until(timer.into()) => Event::Timer,
+            () = self.alarm.ring(timer) => Event::Timer,
             delivery = inbox.deliveries.recv(), if may_run => delivery.map_or(Event::Abandoned, Event::Delivery),
         }
     }

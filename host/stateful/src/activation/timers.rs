@@ -7,7 +7,7 @@ use lattice_core::stateful::StopReason;
 use super::{Activation, End};
 
 /// The longest an actor sleeps at a time, so that no arithmetic comes near the end of a clock.
-const SLEEP_MAX: Duration = Duration::from_secs(3600);
+pub(super) const SLEEP_MAX: Duration = Duration::from_secs(3600);
 
 /// How much earlier than by this host's clock another may look after a reminder.
 const CLOCKS_DIFFER_MS: u64 = 5_000;
