@@ -5,14 +5,17 @@
 
 mod http;
 mod idle;
+mod languages;
+mod memory;
 mod observe;
 mod report;
 mod server;
 mod sink;
+mod small;
 mod wrk;
 
 use crate::binaries::{self, Profile};
-use crate::setup::{FOR_BENCH, Setup};
+use crate::setup::{FOR_BENCH, FOR_DEMO, Setup};
 use crate::workspace::Workspace;
 use crate::{guests, shell};
 use anyhow::{Context, Result, ensure};
@@ -38,6 +41,12 @@ pub(crate) struct Args {
     /// Only these
     #[arg(value_enum)]
     only: Vec<Group>,
+    /// Takes programs of the dev profile: quick to build, for trying and not for judging
+    #[arg(long)]
+    dev: bool,
+    /// The folder with `lattice` and `lattice-host`, instead of a build made now
+    #[arg(long, value_name = "FOLDER")]
+    programs: Option<PathBuf>,
 }
 
 /// What can be measured.
@@ -53,8 +62,13 @@ enum Group {
     Apps,
     /// Stateful actors: moves, lost hosts, calls, crowds. Takes long.
     Stateful,
+    /// The same actor in each language.
+    Languages,
     /// Traces: whether they are whole under load, and what they cost.
     Observe,
+    /// The host with and without its compiler: size, and memory at rest against its budget. Only when it is named, since it
+    /// builds hosts of its own.
+    Small,
 }
 
 /// Everything a benchmark uses.
@@ -67,15 +81,29 @@ struct Bench {
 /// `cargo xtask bench`.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let setup = Setup::open(workspace)?;
-    let tools = setup.tools(FOR_BENCH)?;
-    guests::build(workspace, &setup, &tools, ACTORS)?;
+    let wanted = |group| args.only.is_empty() || args.only.contains(&group);
+    // Alone it needs nothing to compare with.
+    let only_languages = args.only == [Group::Languages];
+    let tools = setup.tools(if only_languages { FOR_DEMO } else { FOR_BENCH })?;
+    if !only_languages {
+        guests::build(workspace, &setup, ACTORS)?;
+    }
+    if wanted(Group::Languages) {
+        guests::build(workspace, &setup, languages::ACTORS)?;
+    }
     drop(setup);
+    let profile = match args.dev {
+        true => Profile::Dev,
+        false => Profile::Release,
+    };
     let bench = Bench {
-        programs: binaries::build(workspace, Profile::Release)?,
+        programs: match &args.programs {
+            Some(folder) => folder.clone(),
+            None => binaries::build(workspace, profile)?,
+        },
         components: workspace.components(),
         environment: tools.environment(workspace),
     };
-    let wanted = |group| args.only.is_empty() || args.only.contains(&group);
     let mut rows = Vec::new();
     if wanted(Group::Calls) {
         rows.extend(bench.within(&["colocated", "remote", "start"])?);
@@ -95,6 +123,15 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     if wanted(Group::Observe) {
         rows.extend(bench.within(&["traces"])?);
         rows.extend(observe::run(&bench)?);
+    }
+    if args.only.contains(&Group::Small) {
+        rows.extend(small::run(&bench, workspace, profile)?);
+    }
+    if wanted(Group::Languages) {
+        languages::run(&bench)?;
+    }
+    if only_languages {
+        return Ok(());
     }
     report::print(&rows);
     let broken = rows.iter().filter(|row| row.holds() == Some(false)).count();

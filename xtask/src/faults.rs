@@ -35,7 +35,7 @@ pub(crate) struct Args {
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let setup = Setup::open(workspace)?;
     let tools = setup.tools(FOR_DEMO)?;
-    guests::build(workspace, &setup, &tools, ACTORS)?;
+    guests::build(workspace, &setup, ACTORS)?;
     drop(setup);
     let host = fragile(workspace)?;
     let programs = binaries::build(workspace, Profile::Dev)?;

@@ -1,12 +1,13 @@
 //! Builds the actors: every folder of `actors/` becomes one component in `actors/target/components`, but for libraries.
 
-mod python;
+mod project;
 mod rust;
 
-use crate::setup::{COMPONENTIZE_PY, Setup, Tools};
+use crate::setup::Setup;
 use crate::shell;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
+use lattice_scaffold::Language;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -19,35 +20,34 @@ pub(crate) struct Args {
     actors: Vec<String>,
 }
 
-/// The language an actor is written in, told by what is in its folder.
+/// What builds an actor, told by its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Language {
-    Rust,
-    Python,
+enum Builder {
+    /// Cargo, all of them at once.
+    Cargo,
+    /// The command that comes with the example in this language.
+    Project(Language),
 }
 
 /// `cargo xtask guests`.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let setup = Setup::open(workspace)?;
     let actors: Vec<&str> = args.actors.iter().map(String::as_str).collect();
-    build(workspace, &setup, &Tools::default(), &actors)
+    build(workspace, &setup, &actors)
 }
 
-/// Builds the named actors, or all of them if none is named. `tools` is what is known to be installed already.
-pub(crate) fn build(workspace: &Workspace, setup: &Setup<'_>, tools: &Tools, wanted: &[&str]) -> Result<()> {
+/// Builds the named actors, or all of them if none is named.
+pub(crate) fn build(workspace: &Workspace, setup: &Setup<'_>, wanted: &[&str]) -> Result<()> {
     let started = Instant::now();
     let all = actors(&workspace.actors())?;
     let chosen = choose(&all, wanted)?;
-    let named = |language| -> Vec<&str> {
-        chosen
-            .iter()
-            .filter(|(_, one)| **one == language)
-            .map(|(name, _)| name.as_str())
-            .collect()
-    };
+    let rust: Vec<&str> = chosen
+        .iter()
+        .filter(|(_, builder)| **builder == Builder::Cargo)
+        .map(|(name, _)| name.as_str())
+        .collect();
 
     let mut changed = 0;
-    let rust = named(Language::Rust);
     if !rust.is_empty() {
         let extent = if wanted.is_empty() {
             rust::Extent::All
@@ -58,18 +58,9 @@ pub(crate) fn build(workspace: &Workspace, setup: &Setup<'_>, tools: &Tools, wan
             changed += usize::from(publish(workspace, &name, &wasm)?);
         }
     }
-    let python = named(Language::Python);
-    if !python.is_empty() {
-        let componentize = match tools.path(&COMPONENTIZE_PY) {
-            Some(path) => path.to_owned(),
-            None => setup
-                .tools(&[COMPONENTIZE_PY])?
-                .path(&COMPONENTIZE_PY)
-                .context("componentize-py")?
-                .to_owned(),
-        };
-        for name in python {
-            changed += usize::from(python::build(workspace, &componentize, name)?);
+    for builder in chosen.values() {
+        if let Builder::Project(language) = builder {
+            changed += usize::from(project::build(workspace, setup, *language)?);
         }
     }
     if wanted.is_empty() {
@@ -86,7 +77,7 @@ pub(crate) fn build(workspace: &Workspace, setup: &Setup<'_>, tools: &Tools, wan
 }
 
 /// Every actor there is, by the name of its folder.
-fn actors(folder: &Path) -> Result<BTreeMap<String, Language>> {
+fn actors(folder: &Path) -> Result<BTreeMap<String, Builder>> {
     let mut actors = BTreeMap::new();
     for entry in fs::read_dir(folder).with_context(|| format!("look into {}", folder.display()))? {
         let path = entry.context("look into the actors' folder")?.path();
@@ -96,10 +87,10 @@ fn actors(folder: &Path) -> Result<BTreeMap<String, Language>> {
         let manifest = path.join("Cargo.toml");
         if manifest.exists() {
             if makes_component(&manifest)? {
-                actors.insert(name.to_owned(), Language::Rust);
+                actors.insert(name.to_owned(), Builder::Cargo);
             }
-        } else if path.join("app.py").exists() {
-            actors.insert(name.to_owned(), Language::Python);
+        } else if let Some(language) = Language::ALL.into_iter().find(|one| project::name(*one) == name) {
+            actors.insert(name.to_owned(), Builder::Project(language));
         }
     }
     Ok(actors)
@@ -111,7 +102,7 @@ fn makes_component(manifest: &Path) -> Result<bool> {
     Ok(text.contains("\"cdylib\""))
 }
 
-fn choose(all: &BTreeMap<String, Language>, wanted: &[&str]) -> Result<BTreeMap<String, Language>> {
+fn choose(all: &BTreeMap<String, Builder>, wanted: &[&str]) -> Result<BTreeMap<String, Builder>> {
     if wanted.is_empty() {
         return Ok(all.clone());
     }
@@ -164,7 +155,7 @@ fn make_readable(path: &Path) -> Result<()> {
 }
 
 /// Removes the components of actors that are gone: a test that still wants one should fail here as it would elsewhere.
-fn remove_stale(components: &Path, all: &BTreeMap<String, Language>) -> Result<()> {
+fn remove_stale(components: &Path, all: &BTreeMap<String, Builder>) -> Result<()> {
     for entry in fs::read_dir(components).with_context(|| format!("look into {}", components.display()))? {
         let path: PathBuf = entry.context("look into the components' folder")?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
@@ -179,10 +170,14 @@ fn remove_stale(components: &Path, all: &BTreeMap<String, Language>) -> Result<(
 mod tests {
     use super::*;
 
-    fn some() -> BTreeMap<String, Language> {
-        [("a", Language::Rust), ("b", Language::Python), ("c", Language::Rust)]
-            .map(|(name, language)| (name.to_owned(), language))
-            .into()
+    fn some() -> BTreeMap<String, Builder> {
+        [
+            ("a", Builder::Cargo),
+            ("b", Builder::Project(Language::Go)),
+            ("c", Builder::Cargo),
+        ]
+        .map(|(name, language)| (name.to_owned(), language))
+        .into()
     }
 
     #[test]
@@ -199,12 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn the_language_is_told_by_what_is_in_the_folder() {
+    fn the_builder_is_told_by_the_folder() {
         let folder = tempfile::tempdir().expect("temporary folder");
         for (name, file, text) in [
-            ("r", "Cargo.toml", "[lib]\ncrate-type = [\"cdylib\"]"),
+            ("hello-rust", "Cargo.toml", "[lib]\ncrate-type = [\"cdylib\"]"),
             ("library", "Cargo.toml", "[lib]"),
-            ("p", "app.py", ""),
+            ("hello-js", "app.js", ""),
             ("target", "nothing.txt", ""),
         ] {
             fs::create_dir(folder.path().join(name)).expect("create folder");
@@ -212,9 +207,10 @@ mod tests {
         }
         fs::write(folder.path().join("Cargo.toml"), "").expect("write file");
         let found = actors(folder.path()).expect("look");
+        let js = Builder::Project(Language::JavaScript);
         assert_eq!(
             found,
-            [("p".to_owned(), Language::Python), ("r".to_owned(), Language::Rust)].into()
+            [("hello-js".to_owned(), js), ("hello-rust".to_owned(), Builder::Cargo)].into()
         );
     }
 }

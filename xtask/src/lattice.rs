@@ -11,6 +11,8 @@ pub(crate) struct Lattice {
     programs: PathBuf,
     environment: Vec<(&'static str, OsString)>,
     home: PathBuf,
+    /// The network namespace it is in, if not that of this process.
+    namespace: Option<String>,
     up: bool,
 }
 
@@ -21,8 +23,15 @@ impl Lattice {
             programs: programs.to_owned(),
             environment: environment.to_vec(),
             home: home.to_owned(),
+            namespace: None,
             up: false,
         }
+    }
+
+    /// The same, in a network namespace.
+    pub(crate) fn within(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
     }
 
     /// Starts nats-server and hosts: `lattice up --detached` with these flags.
@@ -71,8 +80,17 @@ impl Lattice {
         Ok(())
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(self.programs.join("lattice"));
+    /// `lattice`, to be given words.
+    pub(crate) fn command(&self) -> Command {
+        let program = self.programs.join("lattice");
+        let mut command = match &self.namespace {
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
         command
             .envs(self.environment.iter().cloned())
             .env("LATTICE_HOME", &self.home);

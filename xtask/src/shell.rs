@@ -137,7 +137,8 @@ fn line(command: &Command) -> String {
     words.join(" ")
 }
 
-fn tail(log: &Path) -> String {
+/// The end of what a program wrote, for people.
+pub(crate) fn tail(log: &Path) -> String {
     let text = fs::read(log)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();

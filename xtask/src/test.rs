@@ -2,8 +2,9 @@
 
 use crate::setup::{FOR_TESTS, Setup, TESTS_LIKE, Tools};
 use crate::workspace::{self, Workspace};
-use crate::{guests, shell};
+use crate::{chart, guests, shell};
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// What runs each test program, as a program may take minutes on a small machine but none takes a quarter of an hour.
 const PROGRAM_LIMIT: &str = "timeout --verbose --kill-after=10 900";
@@ -19,7 +20,7 @@ pub(crate) struct Args {
 
 /// `cargo xtask test`.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
-    let tools = prepare(workspace)?;
+    let (tools, python) = prepare(workspace)?;
     let mut cargo = workspace::cargo();
     cargo
         .current_dir(&workspace.root)
@@ -32,16 +33,24 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         cargo.arg("--").args(&args.rest);
     }
     cargo.envs(tools.environment(workspace));
-    shell::run(&mut cargo)
+    let tested = shell::run(&mut cargo);
+    if args.filter.is_some() {
+        return tested;
+    }
+    // One fails, the other is still of interest.
+    let programs = workspace.target.join("debug");
+    let checked = chart::check(workspace, &python, &tools, &programs, None);
+    tested.and(checked)
 }
 
-/// Tools, components, and every program: a test may start a program of another package than its own, so cargo alone would
+/// Tools, a Python for the chart, components, and every program: a test may start a program of another package than its own, so cargo alone would
 /// not see that it is needed.
-fn prepare(workspace: &Workspace) -> Result<Tools> {
+fn prepare(workspace: &Workspace) -> Result<(Tools, PathBuf)> {
     let setup = Setup::open(workspace)?;
     let mut tools = setup.tools(FOR_TESTS)?;
     setup.tools_if_possible(TESTS_LIKE, &mut tools);
-    guests::build(workspace, &setup, &tools, &[])?;
+    let python = chart::python(workspace, &setup)?;
+    guests::build(workspace, &setup, &[])?;
     drop(setup);
     let mut cargo = workspace::cargo();
     // All targets, not just programs: then cargo picks the features that the tests will ask for, and nothing is built twice.
@@ -50,5 +59,5 @@ fn prepare(workspace: &Workspace) -> Result<Tools> {
             .current_dir(&workspace.root)
             .args(["build", "--workspace", "--all-targets"]),
     )?;
-    Ok(tools)
+    Ok((tools, python))
 }

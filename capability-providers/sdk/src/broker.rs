@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `url` | servers of another NATS system, comma-separated |
 //! | `credentials` | a `.creds` file for it |
-//! | `domain` | its JetStream domain |
+//! | `domain` | its JetStream domain; without `url`, one of the lattice's own NATS, such as that of a site |
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,8 +18,15 @@ use crate::{ProviderSetup, StartError};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Another NATS system, if the configuration names one.
-#[derive(Clone, Debug, Default)]
-pub struct Broker(Option<BusConfig>);
+#[derive(Clone, Debug)]
+pub struct Broker(Chosen);
+
+#[derive(Clone, Debug)]
+enum Chosen {
+    /// The lattice's own, with the state of this domain if one is named.
+    Own(Option<String>),
+    Other(Box<BusConfig>),
+}
 
 impl Broker {
     /// Reads the keys.
@@ -28,20 +35,20 @@ impl Broker {
         let credentials = reader.text("credentials").map(PathBuf::from);
         let domain = reader.text("domain").map(str::to_owned);
         let Some(url) = url else {
-            if credentials.is_some() || domain.is_some() {
-                reader.mistake(
-                    "url",
-                    "is missing; `credentials` and `domain` are of another NATS system",
-                );
+            if credentials.is_some() {
+                reader.mistake("url", "is missing; `credentials` are for another NATS system");
             }
-            return Self(None);
+            if domain.as_deref().is_some_and(|domain| !is_domain(domain)) {
+                reader.mistake("domain", "is no name of a JetStream domain");
+            }
+            return Self(Chosen::Own(domain));
         };
         let mut config = BusConfig::new(format!("lattice provider {provider}"))
             .servers(url)
             .patience(PATIENCE);
         config.credentials = credentials.map(Credentials::File);
         config.jetstream_domain = domain;
-        Self(Some(config))
+        Self(Chosen::Other(Box::new(config)))
     }
 
     /// Returns a connection to it, or the lattice's own.
@@ -51,10 +58,17 @@ impl Broker {
     /// When the other system cannot be reached or refuses us.
     pub async fn connect(self, setup: &ProviderSetup) -> Result<Bus, StartError> {
         match self.0 {
-            None => Ok(setup.bus.clone()),
-            Some(config) => Bus::connect(config)
+            Chosen::Own(None) => Ok(setup.bus.clone()),
+            Chosen::Own(Some(domain)) => Ok(setup.bus.in_domain(&domain)),
+            Chosen::Other(config) => Bus::connect(*config)
                 .await
                 .map_err(|error| StartError::Unavailable(format!("NATS: {error}"))),
         }
     }
+}
+
+/// Whether it may be a token of a subject, as a domain is.
+fn is_domain(text: &str) -> bool {
+    let fits = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '.' | '*' | '>');
+    !text.is_empty() && text.chars().all(fits)
 }

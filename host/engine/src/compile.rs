@@ -1,7 +1,11 @@
 //! Components from bytes to machine code, once per digest.
 
 mod cache;
+#[cfg(feature = "compiler")]
 mod fingerprint;
+#[cfg(feature = "compiler")]
+mod here;
+mod signed;
 mod tally;
 
 use std::collections::HashMap;
@@ -9,17 +13,20 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use lattice_core::Digest;
+use lattice_core::aot::CodeTarget;
+use lattice_core::token::VerifiedCode;
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, Semaphore};
-use wasmtime::component::Component;
 
 use self::cache::DiskCache;
+#[cfg(feature = "compiler")]
+pub(crate) use self::here::usual_flavor;
 pub use self::tally::Loads;
 use self::tally::Tally;
 use crate::compiled::Compiled;
 use crate::config::EngineConfig;
 use crate::epoch::Ticker;
-use crate::profile::{Chosen, Flavor};
+use crate::profile::{Chosen, Compilation, Flavor};
 
 /// Why bytes did not become a component that runs here.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +54,37 @@ pub enum LoadError {
     /// The compiler refused it.
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
+    /// This host compiles nothing.
+    #[error("this host compiles nothing: it runs only what was compiled elsewhere and signed")]
+    NoCompiler,
+    /// The code is not the one that was vouched for.
+    #[error("the code has the digest {got}, the signature is for {expected}")]
+    OtherCode {
+        /// What was signed.
+        expected: Digest,
+        /// What came.
+        got: Digest,
+    },
+    /// The code is for another machine, or another profile.
+    #[error("the code was made for {got}, this host runs {wanted}")]
+    OtherTarget {
+        /// What runs here.
+        wanted: CodeTarget,
+        /// What the code is for.
+        got: CodeTarget,
+    },
+    /// The code is for another engine.
+    #[error("the code was made for the engine {got}, this host has {}", crate::ENGINE)]
+    OtherEngine {
+        /// What the code is for.
+        got: String,
+    },
+    /// The engine does not take the code, whatever was said of it.
+    #[error("the engine refuses the code: {0}")]
+    RefusedCode(String),
+    /// The code that was vouched for is not on this host's disk, or not any more.
+    #[error("the code is not on this host's disk")]
+    NotKept,
     /// The second engine, for asynchronous components, does not work on this machine.
     #[error("this host cannot run asynchronous components: {0}")]
     Concurrency(String),
@@ -57,9 +95,6 @@ pub enum LoadError {
     #[error("the compiler crashed on this component")]
     Crashed,
 }
-
-/// What a stateful component exports, in every version.
-const STATEFUL: &[u8] = b"lattice:actor/lifecycle@";
 
 /// Compiles components and remembers them: in memory while an actor uses them, on disk for longer.
 pub(crate) struct Compiler {
@@ -77,6 +112,15 @@ pub(crate) struct Compiler {
 /// A component that is loaded, being loaded, or was. Whoever comes second waits for the first.
 #[derive(Clone, Default)]
 struct Loading(Arc<OnceCell<Weak<Compiled>>>);
+
+/// What a component is made of.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// Its own bytes, to be compiled here.
+    Component(Bytes),
+    /// Code that somebody vouches for: these bytes, or without any those that are on disk.
+    Signed(Arc<VerifiedCode>, Option<Bytes>),
+}
 
 impl Compiler {
     pub(crate) fn new(chosen: Chosen, ticker: Ticker, config: &EngineConfig) -> Self {
@@ -113,14 +157,14 @@ impl Compiler {
     /// # Cancel safety
     ///
     /// A compilation that has begun goes on and fills the cache.
-    pub(crate) async fn load(self: &Arc<Self>, digest: Digest, bytes: &Bytes) -> Result<Arc<Compiled>, LoadError> {
+    pub(crate) async fn load(self: &Arc<Self>, digest: Digest, source: Source) -> Result<Arc<Compiled>, LoadError> {
         loop {
             let loading = self.loaded.lock().entry(digest).or_default().clone();
             let mut fresh = None;
             let known = loading
                 .0
                 .get_or_try_init(|| async {
-                    let compiled = Arc::new(self.produce(digest, bytes.clone()).await?);
+                    let compiled = Arc::new(self.produce(digest, source.clone()).await?);
                     let weak = Arc::downgrade(&compiled);
                     fresh = Some(compiled);
                     Ok::<_, LoadError>(weak)
@@ -153,7 +197,14 @@ impl Compiler {
         }
     }
 
-    async fn produce(self: &Arc<Self>, digest: Digest, bytes: Bytes) -> Result<Compiled, LoadError> {
+    /// Whether a component is at hand, in memory or on disk, so that nothing has to be compiled.
+    pub(crate) fn has(&self, digest: &Digest) -> bool {
+        let loading = self.loaded.lock().get(digest).cloned();
+        let in_memory = loading.is_some_and(|loading| loading.0.get().is_some_and(|known| known.strong_count() > 0));
+        in_memory || self.cache.mentions(digest)
+    }
+
+    async fn produce(self: &Arc<Self>, digest: Digest, source: Source) -> Result<Compiled, LoadError> {
         let permit = Arc::clone(&self.slots)
             .acquire_owned()
             .await
@@ -161,37 +212,27 @@ impl Compiler {
         let this = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            this.produce_blocking(digest, &bytes)
+            match source {
+                Source::Component(bytes) => this.produce_here(digest, &bytes),
+                Source::Signed(code, bytes) => this.produce_signed(&code, bytes.as_deref()),
+            }
         })
         .await
         .map_err(|_| LoadError::Crashed)?
     }
 
-    fn produce_blocking(&self, digest: Digest, bytes: &[u8]) -> Result<Compiled, LoadError> {
+    /// Makes a component from its bytes.
+    fn produce_here(&self, digest: Digest, bytes: &[u8]) -> Result<Compiled, LoadError> {
         self.check(digest, bytes)?;
-        let usual = self.usual_flavor(bytes);
-        for flavor in [usual, Flavor::Concurrent] {
-            // The second engine is not made only to look for something that was never compiled.
-            if flavor == Flavor::Concurrent && self.concurrent.get().is_none() && !self.cache.mentions(&digest) {
-                continue;
-            }
-            let engine = self.engine(flavor)?;
-            if let Some(component) = self.cache.get(engine, &digest) {
-                self.tally.was_on_disk();
-                return Ok(Compiled::new(digest, component, flavor));
-            }
+        if self.chosen.report.compilation == Compilation::Elsewhere {
+            return Err(LoadError::NoCompiler);
         }
-        let (component, flavor) = self.compile(digest, bytes, usual)?;
-        let compiled = Compiled::new(digest, self.kept(&digest, component), flavor);
-        memory::give_back();
-        Ok(compiled)
+        self.found_or_compiled(digest, bytes)
     }
 
-    /// Writes machine code to disk and takes it from there again: what is mapped from a file is in memory only as far as it
-    /// is used, what the compiler made is there in full.
-    fn kept(&self, digest: &Digest, component: Component) -> Component {
-        self.cache.put(digest, &component);
-        self.cache.get(component.engine(), digest).unwrap_or(component)
+    #[cfg(not(feature = "compiler"))]
+    fn found_or_compiled(&self, _: Digest, _: &[u8]) -> Result<Compiled, LoadError> {
+        Err(LoadError::NoCompiler)
     }
 
     fn check(&self, digest: Digest, bytes: &[u8]) -> Result<(), LoadError> {
@@ -206,42 +247,7 @@ impl Compiler {
         if got != digest {
             return Err(LoadError::WrongDigest { expected: digest, got });
         }
-        match bytes.get(..8) {
-            Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
-            Some([0, b'a', b's', b'm', _, _, 0, 0]) => Err(LoadError::NotAComponent(
-                "a core module; make a component of it, for instance with wasm-tools component new",
-            )),
-            _ => Err(LoadError::NotAComponent("something else")),
-        }
-    }
-
-    /// Tries without asynchrony first: validation refuses what needs it long before code is generated.
-    fn compile(&self, digest: Digest, bytes: &[u8], usual: Flavor) -> Result<(Component, Flavor), LoadError> {
-        let started = std::time::Instant::now();
-        let sequential = match Component::from_binary(self.engine(usual)?, bytes) {
-            Ok(component) => Ok((component, usual)),
-            Err(error) => Err(error),
-        };
-        let compiled = sequential.or_else(|_| {
-            let component = Component::from_binary(self.engine(Flavor::Concurrent)?, bytes);
-            component
-                .map(|component| (component, Flavor::Concurrent))
-                .map_err(|error| LoadError::Compile(format!("{error:#}")))
-        });
-        let elapsed = started.elapsed();
-        self.tally.was_compiled(elapsed);
-        tracing::debug!(%digest, ?elapsed, ok = compiled.is_ok(), "compiled a component");
-        compiled
-    }
-
-    /// What a component runs in unless it needs asynchrony. One that is stateful says so by what it exports, by a name that stands in its
-    /// bytes as it is; should it stand there for another reason, the component runs all the same.
-    fn usual_flavor(&self, bytes: &[u8]) -> Flavor {
-        let stateful = || bytes.windows(STATEFUL.len()).any(|window| window == STATEFUL);
-        match self.chosen.has_pool() && stateful() {
-            true => Flavor::Resident,
-            false => Flavor::Sequential,
-        }
+        check_component(bytes)
     }
 
     fn engine(&self, flavor: Flavor) -> Result<&wasmtime::Engine, LoadError> {
@@ -262,17 +268,13 @@ impl Compiler {
     }
 }
 
-mod memory {
-    /// Hands the compiler's memory back to the system. Its threads would otherwise keep tens of megabytes for the next one.
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[expect(unsafe_code, reason = "the allocator has no safe interface")]
-    pub(super) fn give_back() {
-        // SAFETY: malloc_trim takes a number and may be called at any time from any thread.
-        unsafe {
-            libc::malloc_trim(0);
-        }
+/// Makes sure that bytes begin as a component does.
+pub(crate) fn check_component(bytes: &[u8]) -> Result<(), LoadError> {
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
+        Some([0, b'a', b's', b'm', _, _, 0, 0]) => Err(LoadError::NotAComponent(
+            "a core module; make a component of it, for instance with wasm-tools component new",
+        )),
+        _ => Err(LoadError::NotAComponent("something else")),
     }
-
-    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-    pub(super) fn give_back() {}
 }

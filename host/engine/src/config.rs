@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::profile::ProfileChoice;
+use crate::profile::{Compilation, ProfileChoice};
 
 /// Settings of an [`Engine`](crate::Engine).
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub struct EngineConfig {
     pub cache_dir: PathBuf,
     /// How to run guests.
     pub profile: ProfileChoice,
+    /// Who compiles components. A program that was built without a compiler leaves it to others whatever stands here.
+    pub compilation: Compilation,
     /// Components that are compiled at a time; the profile's own number when `None`. Each may take hundreds of megabytes.
     pub compiles_max: Option<usize>,
     /// How much machine code is kept. What was not used for longest goes first.
@@ -32,6 +34,7 @@ impl EngineConfig {
         Self {
             cache_dir: cache_dir.into(),
             profile: ProfileChoice::default(),
+            compilation: Compilation::default(),
             compiles_max: None,
             cache_bytes_max: Self::DEFAULT_CACHE_BYTES_MAX,
             component_bytes_max: Self::DEFAULT_COMPONENT_BYTES_MAX,

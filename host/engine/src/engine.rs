@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use lattice_core::Digest;
+use lattice_core::token::VerifiedCode;
 
 use crate::actor::{Actor, ActorOptions};
-use crate::compile::{Compiler, LoadError, Loads};
+use crate::compile::{Compiler, LoadError, Loads, Source};
 use crate::compiled::Compiled;
 use crate::config::EngineConfig;
 use crate::epoch::Ticker;
@@ -39,8 +40,9 @@ impl Engine {
     ///
     /// [`EngineError`] when nothing works, the interpreter included.
     pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
-        let chosen = profile::choose(config.profile).map_err(EngineError::NoProfile)?;
-        tracing::info!(profile = %chosen.report.profile, why = %chosen.report.why, "engine profile");
+        let chosen = profile::choose(config.profile, config.compilation).map_err(EngineError::NoProfile)?;
+        let report = &chosen.report;
+        tracing::info!(profile = %report.profile, why = %report.why, compiled = %report.compilation, code = %report.target, "engine profile");
         for failed in &chosen.report.failed {
             tracing::warn!(profile = %failed.profile, problem = %failed.problem, "engine profile does not work here");
         }
@@ -71,7 +73,28 @@ impl Engine {
     ///
     /// A compilation that has begun goes on, and its result is on disk for the next who asks.
     pub async fn load(&self, digest: Digest, bytes: &Bytes) -> Result<Arc<Compiled>, LoadError> {
-        self.0.load(digest, bytes).await
+        self.0.load(digest, Source::Component(bytes.clone())).await
+    }
+
+    /// Whether the component with this digest is at hand, in memory or on disk, so that nothing has to be compiled.
+    #[must_use]
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.0.has(digest)
+    }
+
+    /// Returns the component that `code` was made of. `bytes` are the code, which is then kept on disk; without them, it is taken from there.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] when the bytes are not the code that was signed, or it is not for this host; [`LoadError::NotKept`] when it
+    /// has to be fetched.
+    ///
+    /// # Cancel safety
+    ///
+    /// What has begun goes on.
+    pub async fn load_code(&self, code: VerifiedCode, bytes: Option<Bytes>) -> Result<Arc<Compiled>, LoadError> {
+        let digest = code.claims().component;
+        self.0.load(digest, Source::Signed(Arc::new(code), bytes)).await
     }
 
     /// Starts an actor: joins the component with what `grants` allows, and with nothing else. `linked` answers its calls.

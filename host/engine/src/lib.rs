@@ -8,9 +8,12 @@
 //! become code, `profile` for how the machine decides.
 //!
 //! What holds here: a guest reaches nothing that was not granted; a call ends at its deadline, or when its caller drops it;
-//! a call over a limit is refused at once; bytes from outside never panic; machine code is loaded only if this host made it.
+//! a call over a limit is refused at once; bytes from outside never panic; machine code is loaded only if this host made it, or
+//! somebody whom it believes vouches for it.
 
 mod actor;
+#[cfg(feature = "compiler")]
+mod aot;
 mod compile;
 mod compiled;
 mod config;
@@ -32,6 +35,8 @@ mod start_error;
 mod values;
 
 pub use actor::{Actor, ActorOptions, ActorStats, Drained, Live};
+#[cfg(feature = "compiler")]
+pub use aot::{Precompiled, precompile};
 pub use compile::{LoadError, Loads};
 pub use compiled::Compiled;
 pub use config::EngineConfig;
@@ -41,8 +46,14 @@ pub use linked::{
     Granted, Grants, Linked, LogLevel, LogLine, LogSource, Need, Origin, OutgoingCall, PeerCall, TurnRef, Within,
 };
 pub use live::{Turn, WakeError, Waking};
-pub use profile::{FailedProfile, Machine, Profile, ProfileChoice, ProfileReport, UnknownProfile};
+pub use profile::{
+    AddressLimit, Compilation, FailedProfile, Machine, Profile, ProfileChoice, ProfileReport, UnknownProfile, Why,
+};
 pub use served::InterfaceClass;
 pub use shape::{FunctionSig, InterfaceUse, Shape};
 pub use start_error::{Import, ImportProblem, ImportProblemKind, StartError};
 pub use values::{Args, DecodeError, EncodeError, Signature, TextError, TextFormat, TypeMismatch, Values};
+
+/// The engine that machine code is for: the version of wasmtime, whose code no other version takes, and the revision of our own
+/// settings that code depends on.
+pub const ENGINE: &str = "wasmtime-48.1";

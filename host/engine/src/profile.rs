@@ -3,15 +3,20 @@
 mod machine;
 mod plan;
 mod settings;
+mod why;
 
 use std::fmt;
 use std::str::FromStr;
 
+use lattice_core::aot::{CodeArch, CodeShape, CodeTarget};
 use serde::{Deserialize, Serialize};
 
 pub use self::machine::Machine;
 use self::plan::Plan;
 pub(crate) use self::settings::Flavor;
+#[cfg(feature = "compiler")]
+pub(crate) use self::settings::for_target;
+pub use self::why::{AddressLimit, Why};
 
 /// One of the ways to run guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,6 +41,26 @@ pub enum ProfileChoice {
     Only(Profile),
 }
 
+/// Who compiles components for this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compilation {
+    /// It does so itself.
+    Here,
+    /// Others do, with `lattice aot`: it runs only what is signed.
+    Elsewhere,
+}
+
+impl Default for Compilation {
+    /// Here, if this program has a compiler at all.
+    fn default() -> Self {
+        match cfg!(feature = "compiler") {
+            true => Self::Here,
+            false => Self::Elsewhere,
+        }
+    }
+}
+
 /// Which profile runs, and why. `lattice doctor` prints it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,7 +68,11 @@ pub struct ProfileReport {
     /// What runs.
     pub profile: Profile,
     /// Why this one.
-    pub why: String,
+    pub why: Why,
+    /// Who compiles components.
+    pub compilation: Compilation,
+    /// The code that runs here.
+    pub target: CodeTarget,
     /// Instances that fit into the pool, with [`Profile::Server`].
     pub instances_max: Option<u32>,
     /// What was tried before and did not work, best first.
@@ -70,15 +99,22 @@ pub(crate) struct Chosen {
 }
 
 /// Tries the plans for this machine, best first.
-pub(crate) fn choose(choice: ProfileChoice) -> Result<Chosen, Vec<FailedProfile>> {
+pub(crate) fn choose(choice: ProfileChoice, compilation: Compilation) -> Result<Chosen, Vec<FailedProfile>> {
     let machine = Machine::probe();
+    // Nobody can have it compile what this program has no compiler for.
+    let compilation = match cfg!(feature = "compiler") {
+        true => compilation,
+        false => Compilation::Elsewhere,
+    };
     let mut failed = Vec::new();
-    for plan in plan::plans(&machine, choice) {
-        match settings::engine(&plan, Flavor::Sequential) {
+    for plan in plan::plans(&machine, choice, compilation) {
+        match settings::engine(&plan, Flavor::Sequential, compilation) {
             Ok(engine) => {
                 let report = ProfileReport {
                     profile: plan.profile,
                     why: plan.why.clone(),
+                    compilation,
+                    target: plan.profile.target(),
                     instances_max: plan.pool_slots(),
                     failed,
                     machine,
@@ -97,10 +133,11 @@ pub(crate) fn choose(choice: ProfileChoice) -> Result<Chosen, Vec<FailedProfile>
 impl Chosen {
     /// Makes another engine, of that flavor.
     pub(crate) fn another(&self, flavor: Flavor) -> wasmtime::Result<wasmtime::Engine> {
-        settings::engine(&self.plan, flavor)
+        settings::engine(&self.plan, flavor, self.report.compilation)
     }
 
     /// Whether instances of the first engine come from a pool.
+    #[cfg(feature = "compiler")]
     pub(crate) fn has_pool(&self) -> bool {
         self.plan.pool_slots().is_some()
     }
@@ -110,6 +147,21 @@ impl Chosen {
         match self.plan.profile {
             Profile::Server => (self.report.machine.cpus / 2).max(1),
             Profile::Edge64 | Profile::Pulley => 1,
+        }
+    }
+}
+
+impl Profile {
+    /// The code that runs with this profile on this machine.
+    fn target(self) -> CodeTarget {
+        let shape = match self {
+            Self::Server => CodeShape::Server,
+            Self::Edge64 | Self::Pulley => CodeShape::Edge64,
+        };
+        match (self, CodeArch::here()) {
+            (Self::Server | Self::Edge64, Some(arch)) => CodeTarget::new(arch, shape),
+            // Where nobody generates code, no plan has another profile.
+            (Self::Pulley, _) | (_, None) => CodeTarget::new(CodeArch::interpreter(), shape),
         }
     }
 }
@@ -130,6 +182,15 @@ impl fmt::Display for ProfileChoice {
             Self::Auto => f.pad("auto"),
             Self::Only(profile) => profile.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Compilation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Here => "here",
+            Self::Elsewhere => "elsewhere",
+        })
     }
 }
 
@@ -155,6 +216,9 @@ pub struct UnknownProfile(String);
 impl fmt::Display for ProfileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.profile, self.why)?;
+        if self.compilation == Compilation::Elsewhere && self.why != Why::NoCompiler {
+            f.write_str("; this host compiles nothing")?;
+        }
         self.failed
             .iter()
             .try_for_each(|failed| write!(f, "; {} did not work: {}", failed.profile, failed.problem))

@@ -12,9 +12,10 @@ use serde::Deserialize;
 #[derive(Debug, Default, Parser)]
 #[command(name = "lattice-host", version, about, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// Reads settings from this file (`.toml` or `.json`); flags and environment win over it.
+    /// Reads settings from this file (`.toml` or `.json`); flags and environment win over it. May be given several times: the first
+    /// file that says something wins.
     #[arg(long, env = "LATTICE_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    pub(crate) config: Vec<PathBuf>,
 
     /// Prints the resolved configuration as JSON and exits. Secrets are not in it.
     #[arg(long)]
@@ -76,9 +77,18 @@ pub(crate) struct Settings {
     #[arg(long, env = "LATTICE_JS_DOMAIN", value_name = "DOMAIN")]
     pub(crate) jetstream_domain: Option<String>,
 
+    /// The site this host is at, behind a link that may be cut: the JetStream domain of the leaf nats-server there. It is a label of the
+    /// host too (`site=…`), which its token has to grant. Needs `--jetstream-domain`, the hub's.
+    #[arg(long, env = "LATTICE_SITE", value_name = "NAME")]
+    pub(crate) site: Option<String>,
+
     /// Where this host keeps its key, token, components and compiled code.
     #[arg(long, env = "LATTICE_DATA_DIR", value_name = "FOLDER")]
     pub(crate) data_dir: Option<PathBuf>,
+
+    /// File with this host's key, which somebody else made [default: <data-dir>/host.seed, made on the first start].
+    #[arg(long, env = "LATTICE_SEED_FILE", value_name = "FILE")]
+    pub(crate) seed_file: Option<PathBuf>,
 
     /// File with this host's enrolment token [default: <data-dir>/host.jwt].
     #[arg(long, env = "LATTICE_TOKEN_FILE", value_name = "FILE")]
@@ -102,7 +112,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "LATTICE_HOST_NAME", value_name = "NAME")]
     pub(crate) name: Option<String>,
 
-    /// Label of this host, `key=value`; may be given several times. `arch` and `os` are added by themselves.
+    /// Label of this host, `key=value`; may be given several times. `arch`, `compile` and `os` are added by themselves.
     #[arg(
         long = "label",
         env = "LATTICE_LABELS",
@@ -115,6 +125,11 @@ pub(crate) struct Settings {
     /// How to run components: `auto`, `server`, `edge64` or `pulley` [default: auto].
     #[arg(long, env = "LATTICE_ENGINE_PROFILE", value_name = "PROFILE")]
     pub(crate) engine_profile: Option<String>,
+
+    /// Who compiles components: `here`, or `elsewhere`; then this host runs only what `lattice aot` has compiled and somebody has
+    /// signed [default: here, by a program that has a compiler].
+    #[arg(long, env = "LATTICE_COMPILE", value_name = "WHERE")]
+    pub(crate) compile: Option<String>,
 
     /// How often this host says that it is alive [default: 2s].
     #[arg(long, env = "LATTICE_HEARTBEAT", value_name = "DURATION")]
@@ -139,6 +154,32 @@ pub(crate) struct Settings {
     /// The folder with the secrets of actors, one file each [default: <data-dir>/secrets].
     #[arg(long, env = "LATTICE_SECRETS", value_name = "FOLDER")]
     pub(crate) secrets: Option<PathBuf>,
+
+    /// Speaks plain HTTP to this registry, `host:port`; may be given several times. To those on this machine it does so anyway.
+    #[arg(
+        long = "insecure-registry",
+        env = "LATTICE_INSECURE_REGISTRIES",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    #[serde(rename = "insecure-registries", deserialize_with = "one_or_many")]
+    pub(crate) insecure_registries: Vec<String>,
+
+    /// Never asks a registry: components come from the lattice's artifact store or not at all.
+    #[arg(long, env = "LATTICE_NO_REGISTRIES", num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) no_registries: Option<bool>,
+
+    /// Credentials for registries, in the form of Docker's config.json [default: Docker's own].
+    #[arg(long, env = "LATTICE_REGISTRY_CONFIG", value_name = "FILE")]
+    pub(crate) registry_config: Option<PathBuf>,
+
+    /// The most room that components may take on this host's disk, beside those that run here [default: 2GiB].
+    #[arg(long, env = "LATTICE_BLOBS_MAX_SIZE", value_name = "SIZE")]
+    pub(crate) blobs_max_size: Option<String>,
+
+    /// How long a component is kept on this host's disk that nothing here needs [default: 30d].
+    #[arg(long, env = "LATTICE_BLOBS_MAX_AGE", value_name = "DURATION")]
+    pub(crate) blobs_max_age: Option<String>,
 
     /// The seed of the controller's key. With it this host may lead: place, heal and update what applications declare.
     #[arg(long, env = "LATTICE_CONTROLLER_SEED", value_name = "FILE")]
@@ -175,7 +216,9 @@ impl Settings {
             tls_key: self.tls_key.or(file.tls_key),
             tls_required: self.tls_required.or(file.tls_required),
             jetstream_domain: self.jetstream_domain.or(file.jetstream_domain),
+            site: self.site.or(file.site),
             data_dir: self.data_dir.or(file.data_dir),
+            seed_file: self.seed_file.or(file.seed_file),
             token_file: self.token_file.or(file.token_file),
             trust_bundle: self.trust_bundle.or(file.trust_bundle),
             operators: either(self.operators, file.operators),
@@ -183,12 +226,18 @@ impl Settings {
             // Labels add up: the file says what the machine is, a flag adds to it (and wins, being last).
             labels: file.labels.into_iter().chain(self.labels).collect(),
             engine_profile: self.engine_profile.or(file.engine_profile),
+            compile: self.compile.or(file.compile),
             heartbeat: self.heartbeat.or(file.heartbeat),
             lost_after: self.lost_after.or(file.lost_after),
             grace: self.grace.or(file.grace),
             replicas_max: self.replicas_max.or(file.replicas_max),
             stateful_memory: self.stateful_memory.or(file.stateful_memory),
             secrets: self.secrets.or(file.secrets),
+            insecure_registries: either(self.insecure_registries, file.insecure_registries),
+            no_registries: self.no_registries.or(file.no_registries),
+            registry_config: self.registry_config.or(file.registry_config),
+            blobs_max_size: self.blobs_max_size.or(file.blobs_max_size),
+            blobs_max_age: self.blobs_max_age.or(file.blobs_max_age),
             controller_seed: self.controller_seed.or(file.controller_seed),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),

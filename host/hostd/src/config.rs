@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use lattice_bus::{Credentials, TlsConfig};
 use lattice_core::text::{parse_bytes, parse_duration};
-use lattice_core::{Labels, LatticeId, OperatorId};
-use lattice_engine::ProfileChoice;
+use lattice_core::{Labels, LatticeId, OperatorId, SITE_LABEL, SiteName};
+use lattice_engine::{Compilation, ProfileChoice};
+use lattice_node::BlobLimits;
+use lattice_oci::Registries;
 use lattice_process::{DEFAULT_LOG, LogFormat};
 use serde_json::json;
 
@@ -30,14 +32,18 @@ pub(crate) struct HostConfig {
     pub(crate) lattice: LatticeId,
     pub(crate) nats: NatsSource,
     pub(crate) jetstream_domain: Option<String>,
+    pub(crate) site: Option<SiteName>,
     pub(crate) tls: TlsConfig,
     pub(crate) data_dir: PathBuf,
+    /// None for the one in the data folder.
+    pub(crate) seed_file: Option<PathBuf>,
     pub(crate) token_file: PathBuf,
     pub(crate) trust_bundle: PathBuf,
     pub(crate) operators: Vec<OperatorId>,
     pub(crate) name: String,
     pub(crate) labels: Labels,
     pub(crate) engine_profile: ProfileChoice,
+    pub(crate) compilation: Compilation,
     pub(crate) heartbeat: Duration,
     pub(crate) lost_after: Duration,
     pub(crate) grace: Duration,
@@ -45,6 +51,9 @@ pub(crate) struct HostConfig {
     /// None for what the machine's size says.
     pub(crate) stateful_memory: Option<u64>,
     pub(crate) secrets: PathBuf,
+    /// None: registries are never asked.
+    pub(crate) registries: Option<Registries>,
+    pub(crate) blobs: BlobLimits,
     pub(crate) controller_seed: Option<PathBuf>,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
@@ -87,6 +96,8 @@ impl std::error::Error for Mistakes {}
 pub(crate) struct Machine {
     pub(crate) name: String,
     pub(crate) data_dir: Option<PathBuf>,
+    /// Where Docker keeps credentials.
+    pub(crate) docker_config: Option<PathBuf>,
 }
 
 impl HostConfig {
@@ -101,13 +112,15 @@ impl HostConfig {
         let tls = check.tls(&settings);
         let lattice = settings.lattice.as_deref().unwrap_or(DEFAULT_LATTICE);
         let lattice = check.parse::<LatticeId>("lattice", lattice);
+        let site = check.site(&settings);
         let data_dir = settings.data_dir.or_else(|| machine.data_dir.clone());
         if data_dir.is_none() {
             check.mistake("data-dir", "is not set, and this user has no home folder to put it in");
         }
         let data_dir = data_dir.unwrap_or_default();
         let operators = check.operators(settings.operators, || operators_file(&data_dir));
-        let labels = check.labels(&settings.labels);
+        let compilation = check.compilation(settings.compile.as_deref());
+        let labels = check.labels(&settings.labels, compilation, site.as_ref());
         let profile = settings.engine_profile.as_deref().unwrap_or("auto");
         let engine_profile = check.parse::<ProfileChoice>("engine-profile", profile);
         let heartbeat = check.duration("heartbeat", settings.heartbeat.as_deref(), DEFAULT_HEARTBEAT);
@@ -127,6 +140,22 @@ impl HostConfig {
             .as_deref()
             .and_then(|text| check.parse::<SocketAddr>("metrics-address", text));
         let grace = check.duration("grace", settings.grace.as_deref(), DEFAULT_GRACE);
+        let blobs = BlobLimits {
+            bytes_max: settings
+                .blobs_max_size
+                .as_deref()
+                .and_then(|text| check.bytes("blobs-max-size", text))
+                .unwrap_or(BlobLimits::default().bytes_max),
+            age_max: check.age(
+                "blobs-max-age",
+                settings.blobs_max_age.as_deref(),
+                BlobLimits::default().age_max,
+            ),
+        };
+        let registries = (settings.no_registries != Some(true)).then(|| Registries {
+            insecure: settings.insecure_registries.into_iter().collect(),
+            docker_config: settings.registry_config.or_else(|| machine.docker_config.clone()),
+        });
         let log_format = settings
             .log_format
             .as_deref()
@@ -144,18 +173,23 @@ impl HostConfig {
                 lattice,
                 nats,
                 jetstream_domain: settings.jetstream_domain,
+                site,
                 tls,
+                seed_file: settings.seed_file,
                 token_file: settings.token_file.unwrap_or_else(|| data_dir.join("host.jwt")),
                 trust_bundle: settings.trust_bundle.unwrap_or_else(|| data_dir.join("trust.jwt")),
                 secrets: settings.secrets.unwrap_or_else(|| data_dir.join("secrets")),
                 replicas_max: settings.replicas_max,
                 stateful_memory,
+                registries,
+                blobs,
                 controller_seed: settings.controller_seed,
                 data_dir,
                 operators,
                 name,
                 labels,
                 engine_profile,
+                compilation,
                 heartbeat,
                 lost_after,
                 grace,
@@ -179,7 +213,9 @@ impl HostConfig {
 
     /// The labels that the user gave, which enrolment has to grant.
     pub(crate) fn own_labels(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.labels.iter().filter(|(key, _)| !matches!(*key, "arch" | "os"))
+        self.labels
+            .iter()
+            .filter(|(key, _)| !matches!(*key, "arch" | "compile" | "os"))
     }
 
     /// The configuration as JSON, for `--print-config`. Credentials are named, not shown.
@@ -199,19 +235,27 @@ impl HostConfig {
             "lattice": self.lattice,
             "nats": nats,
             "jetstream-domain": self.jetstream_domain,
+            "site": self.site,
             "data-dir": self.data_dir,
+            "seed-file": self.seed_file,
             "token-file": self.token_file,
             "trust-bundle": self.trust_bundle,
             "operators": self.operators,
             "name": self.name,
             "labels": self.labels,
-            "engine-profile": format!("{:?}", self.engine_profile).to_lowercase(),
+            "engine-profile": self.engine_profile.to_string(),
+            "compile": self.compilation.to_string(),
             "heartbeat-ms": u64::try_from(self.heartbeat.as_millis()).unwrap_or(u64::MAX),
             "lost-after-ms": u64::try_from(self.lost_after.as_millis()).unwrap_or(u64::MAX),
             "grace-ms": u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
             "replicas-max": self.replicas_max,
             "stateful-memory-bytes": self.stateful_memory,
             "secrets": self.secrets,
+            "registries": self.registries.is_some(),
+            "insecure-registries": self.registries.as_ref().map(|registries| &registries.insecure),
+            "registry-config": self.registries.as_ref().and_then(|registries| registries.docker_config.as_ref()),
+            "blobs-max-size-bytes": self.blobs.bytes_max,
+            "blobs-max-age-ms": u64::try_from(self.blobs.age_max.as_millis()).unwrap_or(u64::MAX),
             "controller-seed": self.controller_seed,
             "log-format": self.log_format.to_string(),
             "log": self.log,
@@ -239,6 +283,22 @@ impl Checker {
             .ok()
     }
 
+    fn compilation(&mut self, text: Option<&str>) -> Compilation {
+        match text {
+            None => Compilation::default(),
+            Some("elsewhere") => Compilation::Elsewhere,
+            Some("here") if cfg!(feature = "compiler") => Compilation::Here,
+            Some("here") => {
+                self.mistake("compile", "is `here`, and this program was built without a compiler");
+                Compilation::default()
+            }
+            Some(_) => {
+                self.mistake("compile", "is neither `here` nor `elsewhere`");
+                Compilation::default()
+            }
+        }
+    }
+
     fn bytes(&mut self, key: &str, text: &str) -> Option<u64> {
         match parse_bytes(text) {
             Ok(bytes) => Some(bytes),
@@ -250,14 +310,21 @@ impl Checker {
     }
 
     fn duration(&mut self, key: &str, text: Option<&str>, default: Duration) -> Duration {
+        match self.age(key, text, default) {
+            duration if duration > Duration::from_secs(86_400) => {
+                self.mistake(key, "must be at most a day");
+                default
+            }
+            duration => duration,
+        }
+    }
+
+    /// A duration that may be as long as anybody likes.
+    fn age(&mut self, key: &str, text: Option<&str>, default: Duration) -> Duration {
         let Some(text) = text else { return default };
         match parse_duration(text) {
             Ok(Duration::ZERO) => {
                 self.mistake(key, "must be longer than nothing");
-                default
-            }
-            Ok(duration) if duration > Duration::from_secs(86_400) => {
-                self.mistake(key, "must be at most a day");
                 default
             }
             Ok(duration) => duration,
@@ -332,13 +399,32 @@ impl Checker {
         operators
     }
 
-    fn labels(&mut self, texts: &[String]) -> Labels {
-        let own = [
+    fn site(&mut self, settings: &Settings) -> Option<SiteName> {
+        let site = self.parse::<SiteName>("site", settings.site.as_deref()?);
+        match &settings.jetstream_domain {
+            None => self.mistake(
+                "site",
+                "needs `jetstream-domain`, the domain of the hub with the lattice's state",
+            ),
+            Some(hub) if Some(hub) == settings.site.as_ref() => {
+                self.mistake("site", "has a JetStream domain of its own: another than the hub's");
+            }
+            Some(_) => {}
+        }
+        site
+    }
+
+    fn labels(&mut self, texts: &[String], compilation: Compilation, site: Option<&SiteName>) -> Labels {
+        let mut own = vec![
             format!("arch={}", std::env::consts::ARCH),
+            // So that what nobody has compiled for such hosts can be kept away from them: `compile=here`.
+            format!("compile={compilation}"),
             format!("os={}", std::env::consts::OS),
         ];
+        own.extend(site.map(|site| format!("{SITE_LABEL}={site}")));
         let mut labels = Labels::default();
-        for text in own.iter().chain(texts) {
+        // What the site is called is said once.
+        for text in texts.iter().chain(&own) {
             let Some((key, value)) = text.split_once('=') else {
                 self.mistake("label", &format!("`{text}` is not `key=value`"));
                 continue;
@@ -360,6 +446,7 @@ mod tests {
         Machine {
             name: "box".to_owned(),
             data_dir: Some(PathBuf::from("/data")),
+            docker_config: None,
         }
     }
 
@@ -379,8 +466,26 @@ mod tests {
         assert_eq!(config.operators.len(), 1);
         assert_eq!(config.name, "box");
         assert_eq!(config.labels.get("arch"), Some(std::env::consts::ARCH));
+        assert_eq!(
+            config.labels.get("compile"),
+            Some(Compilation::default().to_string().as_str())
+        );
         assert_eq!(config.token_file, PathBuf::from("/data/host.jwt"));
         assert_eq!(config.to_json()["grace-ms"], 30_000);
+    }
+
+    #[test]
+    fn registries_are_asked_unless_somebody_says_no() {
+        let operator = KeyPair::new_operator().public_key();
+        let resolve = |toml: &str| {
+            let operators = |_: &PathBuf| Some(operator.clone());
+            HostConfig::resolve(settings(toml), &machine(), operators).expect("is good")
+        };
+        let config = resolve("insecure-registries = ['10.0.0.5:5000']\nblobs-max-age = '90d'\nblobs-max-size = '1GiB'");
+        assert!(config.registries.expect("asked").insecure.contains("10.0.0.5:5000"));
+        assert_eq!(config.blobs.age_max, Duration::from_secs(90 * 86_400));
+        assert_eq!(config.blobs.bytes_max, 1 << 30);
+        assert!(resolve("no-registries = true").registries.is_none());
     }
 
     #[test]
@@ -388,7 +493,7 @@ mod tests {
         let settings = settings(
             "lattice = 'No Good'\noperators = ['OABC']\nlabels = ['zone']\nheartbeat = '5'\ngrace = '0s'\nlog-format = 'xml'\n\
              engine-profile = 'turbo'\ntls-cert = 'c.pem'\nnats-creds = 'a'\nnats-nkey = 'b'\nnats-context = 'prod'\nname = ''\n\
-             lost-after = '3s'\nmetrics-address = 'localhost'",
+             lost-after = '3s'\nmetrics-address = 'localhost'\nblobs-max-size = 'big'\nblobs-max-age = '0s'",
         );
         let mistakes = HostConfig::resolve(settings, &machine(), |_| None).expect_err("many mistakes");
         for key in [
@@ -399,6 +504,8 @@ mod tests {
             "grace",
             "log-format",
             "metrics-address",
+            "blobs-max-size",
+            "blobs-max-age",
             "engine-profile",
             "tls-cert",
             "nats-nkey",

@@ -8,24 +8,46 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use nkeys::{KeyPair, KeyPairType};
 
+use crate::config::HostConfig;
+
 const SEED_FILE: &str = "host.seed";
 
-/// Reads the host's key from `data_dir`, or makes one on the first start. The seed never leaves the folder.
-pub(crate) fn load_or_create(data_dir: &Path) -> anyhow::Result<KeyPair> {
-    let path = data_dir.join(SEED_FILE);
-    match fs::read_to_string(&path) {
-        Ok(seed) => {
-            let key = KeyPair::from_seed(seed.trim())
-                .map_err(|_| anyhow::anyhow!("{} holds no nkey seed", path.display()))?;
-            if key.key_pair_type() != KeyPairType::Server {
-                bail!("{} holds a key of another kind than a host's (`SN…`)", path.display());
-            }
-            check_private(&path)?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(data_dir, &path),
-        Err(error) => Err(error).with_context(|| format!("cannot read the host's key {}", path.display())),
+/// Reads the host's key: from the file that was named, or from the data folder, where one is made on the first start.
+pub(crate) fn load(config: &HostConfig) -> anyhow::Result<KeyPair> {
+    match &config.seed_file {
+        // Somebody else made it and looks after it: a service manager hands it over for this run only.
+        Some(path) => read(path, OTHERS)?.with_context(|| format!("the host's key {} is not there", path.display())),
+        None => load_or_create(&config.data_dir),
     }
+}
+
+/// Reads the host's key from `data_dir`, or makes one on the first start. The seed never leaves the folder.
+fn load_or_create(data_dir: &Path) -> anyhow::Result<KeyPair> {
+    let path = data_dir.join(SEED_FILE);
+    match read(&path, GROUP_AND_OTHERS)? {
+        Some(key) => Ok(key),
+        None => create(data_dir, &path),
+    }
+}
+
+/// Who must not be able to read a key.
+const GROUP_AND_OTHERS: u32 = 0o077;
+/// systemd lets the service's user read a credential by an access list, whose mask stands where the group's rights do.
+const OTHERS: u32 = 0o007;
+
+fn read(path: &Path, forbidden: u32) -> anyhow::Result<Option<KeyPair>> {
+    let seed = match fs::read_to_string(path) {
+        Ok(seed) => zeroize::Zeroizing::new(seed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read the host's key {}", path.display())),
+    };
+    // Its text is a secret: an error must not repeat it.
+    let key = KeyPair::from_seed(seed.trim()).map_err(|_| anyhow::anyhow!("{} holds no nkey seed", path.display()))?;
+    if key.key_pair_type() != KeyPairType::Server {
+        bail!("{} holds a key of another kind than a host's (`SN…`)", path.display());
+    }
+    check_private(path, forbidden)?;
+    Ok(Some(key))
 }
 
 fn create(data_dir: &Path, path: &Path) -> anyhow::Result<KeyPair> {
@@ -56,10 +78,10 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn check_private(path: &Path) -> anyhow::Result<()> {
+fn check_private(path: &Path, forbidden: u32) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 != 0 {
+    if mode & forbidden != 0 {
         bail!(
             "{0} can be read by others (mode {1:o}); put it right with `chmod 600 {0}`",
             path.display(),
@@ -70,7 +92,7 @@ fn check_private(path: &Path) -> anyhow::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn check_private(_path: &Path) -> anyhow::Result<()> {
+fn check_private(_path: &Path, _forbidden: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
@@ -122,6 +144,22 @@ mod tests {
             let error = error.to_string();
             assert!(error.contains("chmod 600"), "{error}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_was_handed_over_may_have_an_access_list_and_is_never_made_here() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("credential");
+        assert!(read(&path, OTHERS).expect("nothing is wrong").is_none());
+        assert!(!path.exists());
+        let seed = KeyPair::new_server().seed().expect("a seed");
+        write_private(&path, &seed).expect("writes");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o440)).expect("sets");
+        assert!(read(&path, OTHERS).expect("reads").is_some());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).expect("sets");
+        assert!(read(&path, OTHERS).is_err());
     }
 
     #[test]

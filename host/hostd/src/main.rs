@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod identity;
 mod ready;
+mod service_manager;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,7 +31,8 @@ use tracing::{error, info, warn};
 
 use crate::args::Args;
 use crate::config::{HostConfig, Machine, NatsSource};
-use crate::ready::{ReadyFile, notify_service_manager};
+use crate::ready::ReadyFile;
+use crate::service_manager::{ServiceManager, State};
 
 /// How a run ends. The numbers are documented in `--help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A host that started before NATS goes on asking for it this long; a service manager starts it again then.
 const NATS_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What comes after the grace period: the tails of answers, the last spans, leaving.
+const AFTER_GRACE: Duration = Duration::from_secs(15);
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -83,29 +88,26 @@ fn main() -> ExitCode {
 }
 
 fn read_config(args: &Args) -> anyhow::Result<HostConfig> {
-    let file = args
-        .config
-        .as_deref()
-        .map(read_settings)
-        .transpose()?
-        .unwrap_or_default();
+    let mut settings = args.settings.clone();
+    for file in &args.config {
+        settings = settings.or(read_settings(file)?);
+    }
+    let dirs = etcetera::choose_base_strategy().ok();
+    let docker = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let docker = docker.or_else(|| dirs.as_ref().map(|dirs| dirs.home_dir().join(".docker")));
     let machine = Machine {
         name: sysinfo_name(),
-        data_dir: etcetera::choose_base_strategy()
-            .ok()
-            .map(|dirs| dirs.data_dir().join("lattice/host")),
+        data_dir: dirs.map(|dirs| dirs.data_dir().join("lattice/host")),
+        docker_config: docker.map(|folder| folder.join("config.json")),
     };
     let operators = |data_dir: &PathBuf| std::fs::read_to_string(data_dir.join("operators")).ok();
-    Ok(HostConfig::resolve(
-        args.settings.clone().or(file),
-        &machine,
-        operators,
-    )?)
+    Ok(HostConfig::resolve(settings, &machine, operators)?)
 }
 
 /// Runs the host until it is told to stop.
 async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
-    let key = identity::load_or_create(&config.data_dir)?;
+    let manager = Arc::new(ServiceManager::of_environment());
+    let key = identity::load(config)?;
     let member: MemberId = key.public_key().parse()?;
     let mut signals = Signals::listen()?;
     let telemetry = start_telemetry(Teller {
@@ -127,6 +129,7 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
             if no_wait {
                 return Ok(Exit::NotEnrolled);
             }
+            manager.tell(&State::Status("waiting for its enrolment token".to_owned()));
             tokio::select! {
                 token = identity::wait_for_token(&config.token_file) => token?,
                 signal = signals.next() => {
@@ -136,6 +139,7 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
             }
         }
     };
+    manager.tell(&State::Status("connecting to NATS".to_owned()));
     let connecting = connect(config, &member);
     let bus = tokio::select! {
         bus = connecting => bus?,
@@ -166,13 +170,14 @@ async fn run(config: &HostConfig, no_wait: bool) -> anyhow::Result<Exit> {
             .with_context(|| format!("cannot write the ready file {}", path.display()))
     });
     let _ready = ready.transpose()?;
-    notify_service_manager("READY=1");
+    manager.tell(&State::Ready);
+    let _alive = manager.keep_alive(pulse(&node, &bus));
 
     tokio::select! {
         signal = signals.next() => info!(signal, "stopping"),
         () = node.ended() => info!("stopped by a command"),
     }
-    notify_service_manager("STOPPING=1");
+    manager.tell(&State::Stopping(config.grace + AFTER_GRACE));
     let stopped = tokio::select! {
         stopped = node.stop(config.grace) => stopped,
         signal = signals.next() => {
@@ -205,6 +210,28 @@ fn say_when_ready(readiness: &Readiness, node: &Node, bus: &Bus) {
             _ => Err("starting"),
         }
     });
+}
+
+/// What proves that this host works: its own tables can be walked, which nothing that is stuck lets go of. NATS being away proves
+/// nothing against it, so that a site without its uplink is left alone.
+fn pulse(node: &Node, bus: &Bus) -> impl Fn() -> String + Send + Sync + use<> {
+    let (pulse, bus) = (node.pulse(), bus.clone());
+    move || {
+        let nats = if bus.is_connected() {
+            "connected"
+        } else {
+            "not connected"
+        };
+        pulse.take().map_or_else(
+            || "stopped".to_owned(),
+            |load| {
+                format!(
+                    "actors: {}, calls under way: {}, {nats} to NATS",
+                    load.actors, load.calls
+                )
+            },
+        )
+    }
 }
 
 async fn connect(config: &HostConfig, member: &MemberId) -> anyhow::Result<Bus> {
@@ -252,6 +279,7 @@ fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Resu
     };
     let mut engine = EngineConfig::new(config.data_dir.join("compiled"));
     engine.profile = config.engine_profile;
+    engine.compilation = config.compilation;
     Ok(NodeConfig {
         lattice: config.lattice.clone(),
         key,
@@ -260,6 +288,7 @@ fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Resu
         bundle,
         data_dir: config.data_dir.clone(),
         labels: config.labels.clone(),
+        site: config.site.clone(),
         name: config.name.clone(),
         heartbeat: config.heartbeat,
         lost_after: config.lost_after,
@@ -273,6 +302,8 @@ fn node_config(config: &HostConfig, key: KeyPair, token: String) -> anyhow::Resu
         tracer: Tracer::off(),
         instruments: Instruments::off(),
         recent: Recent::default(),
+        registries: config.registries.clone(),
+        blobs: config.blobs,
         controller: config
             .controller_seed
             .as_deref()
@@ -313,7 +344,8 @@ fn tell_how_to_enrol(config: &HostConfig, member: &MemberId) {
     eprintln!(
         "this host is not enrolled in the lattice `{}`. Where the issuer's key is, run\n\n    \
          lattice key enroll {name} --key {member}{labels}\n\n\
-         and copy {name}/data/host.jwt from the folder that makes to {token} here",
+         and copy {name}/data/host.jwt from the folder that makes to {token} here; or have it all done by an invitation: `lattice \
+         host invite --name {name}` there, then `lattice host enroll` here",
         config.lattice,
     );
 }

@@ -31,34 +31,6 @@ impl Drop for ReadyFile {
     }
 }
 
-/// Tells the service manager, if one asked (systemd's `Type=notify`): one datagram to the socket it named.
-#[cfg(unix)]
-pub(crate) fn notify_service_manager(state: &str) {
-    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else {
-        return;
-    };
-    if let Err(error) = send(&socket, state) {
-        tracing::warn!(%error, "cannot tell the service manager `{state}`");
-    }
-}
-
-#[cfg(not(unix))]
-pub(crate) fn notify_service_manager(_state: &str) {}
-
-#[cfg(unix)]
-fn send(socket: &std::ffi::OsStr, state: &str) -> io::Result<()> {
-    use std::os::unix::net::{SocketAddr, UnixDatagram};
-    let datagram = UnixDatagram::unbound()?;
-    #[cfg(target_os = "linux")]
-    if let Some(name) = std::os::unix::ffi::OsStrExt::as_bytes(socket).strip_prefix(b"@") {
-        let address = <SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)?;
-        datagram.send_to_addr(state.as_bytes(), &address)?;
-        return Ok(());
-    }
-    let address = SocketAddr::from_pathname(socket)?;
-    datagram.send_to_addr(state.as_bytes(), &address).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lattice_controller::ControllerSettings;
-use lattice_core::{Labels, LatticeId, OperatorId};
+use lattice_core::{Labels, LatticeId, OperatorId, SiteName};
 use lattice_engine::{EngineConfig, Machine};
+use lattice_oci::Registries;
 use lattice_telemetry::{Instruments, Recent, Tracer};
 use nkeys::KeyPair;
 
@@ -23,8 +24,10 @@ pub struct NodeConfig {
     pub bundle: Option<String>,
     /// Where the host keeps what must survive: link generations, components, compiled code.
     pub data_dir: PathBuf,
-    /// What the host says of its machine. For placement, only `arch`, `os` and what the token grants count.
+    /// What the host says of its machine. For placement, only `arch`, `compile`, `os` and what the token grants count.
     pub labels: Labels,
+    /// The site it is at: behind a link that may be cut, with a JetStream domain of its own, in which the records of actors bound to it are.
+    pub site: Option<SiteName>,
     /// What people call it.
     pub name: String,
     /// How often it says that it is alive.
@@ -49,6 +52,29 @@ pub struct NodeConfig {
     pub recent: Recent,
     /// How this host's controller leads, if it may.
     pub controller: Option<ControllerSettings>,
+    /// How it speaks to registries, which it asks for components that neither its disk nor the lattice has. None: not at all.
+    pub registries: Option<Registries>,
+    /// How many components it keeps on disk.
+    pub blobs: BlobLimits,
+}
+
+/// Bounds for the components on a host's disk. What runs, or is to run again after a restart, is kept beyond them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobLimits {
+    /// The most bytes they may take.
+    pub bytes_max: u64,
+    /// The longest that one is kept which nothing needs.
+    pub age_max: Duration,
+}
+
+impl Default for BlobLimits {
+    /// Some hundreds of components, for as long as somebody may want to go back to one.
+    fn default() -> Self {
+        Self {
+            bytes_max: 2 << 30,
+            age_max: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
 }
 
 impl NodeConfig {
@@ -57,7 +83,11 @@ impl NodeConfig {
         (Machine::probe().memory_bytes / 2).max(64 << 20)
     }
 
-    pub(crate) fn blobs(&self) -> PathBuf {
+    pub(crate) fn blobs_folder(&self) -> PathBuf {
         self.data_dir.join("blobs")
+    }
+
+    pub(crate) fn statements(&self) -> PathBuf {
+        self.data_dir.join("aot")
     }
 }

@@ -76,10 +76,10 @@ impl Watched {
 
     fn stateful(&self) {
         self.look(&metric::STATEFUL_LIVE, |shared, seen| {
-            seen.is(shared.stateful.runtime().map_or(0, Runtime::live_count));
+            seen.is(shared.stateful.runtimes().map(Runtime::live_count).sum::<usize>());
         });
         self.look(&metric::STATEFUL_MEMORY, |shared, seen| {
-            seen.is(shared.stateful.runtime().map_or(0, Runtime::memory_bytes));
+            seen.is(shared.stateful.runtimes().map(Runtime::memory_bytes).sum::<u64>());
         });
         self.look(&metric::STATEFUL_MEMORY_MAX, |shared, seen| {
             seen.is(shared.stateful_memory_max);
@@ -91,6 +91,7 @@ impl Watched {
             let loads = shared.engine.loads();
             seen.of(metric::SOURCE, "memory", loads.from_memory);
             seen.of(metric::SOURCE, "disk", loads.from_disk);
+            seen.of(metric::SOURCE, "signed", loads.signed);
             seen.of(metric::SOURCE, "compiler", loads.compiled);
         });
         self.look(&metric::COMPILE_TIME, |shared, seen| {
@@ -176,6 +177,8 @@ fn actors(shared: &Shared) -> BTreeMap<String, OfActor> {
 async fn watch_connection(bus: Bus, instruments: Instruments, stop: CancellationToken) {
     let mut states = bus.states();
     let mut session = session_of(*states.borrow_and_update());
+    // A counter that is not there until it counts hides the first that it counts from whoever looks at its increase.
+    instruments.reconnected(0);
     let mut due = tokio::time::interval(ROUND_TRIP_EVERY);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -194,7 +197,7 @@ async fn watch_connection(bus: Bus, instruments: Instruments, stop: Cancellation
                 let now = session_of(*states.borrow_and_update());
                 if let (Some(before), Some(now)) = (session, now) {
                     // Who slept through a short outage counts it all the same.
-                    (before..now).for_each(|_| instruments.reconnected());
+                    instruments.reconnected(now.saturating_sub(before));
                 }
                 session = now.or(session);
             }

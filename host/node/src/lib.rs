@@ -51,12 +51,14 @@ mod chain;
 mod gate;
 mod ids;
 mod machine;
+mod pulse;
 mod tasks;
 mod turns;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use config::NodeConfig;
+pub use config::{BlobLimits, NodeConfig};
 pub use lattice_controller::ControllerSettings;
 pub use node::{Node, StartError, Stopped};
+pub use pulse::{Pulse, Vitals};

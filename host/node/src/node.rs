@@ -15,11 +15,12 @@ use nkeys::KeyPair;
 use serde_json::json;
 use tracing::{debug, info, warn};
 
-use crate::artifacts::Artifacts;
+use crate::artifacts::{Artifacts, keep_small, tend_signatures};
 use crate::config::NodeConfig;
 use crate::control::NodeHandler;
 use crate::events::names;
 use crate::orders::Orders;
+use crate::pulse::Pulse;
 use crate::receiver::NodeReceiver;
 use crate::restore::restore;
 use crate::secrets::Secrets;
@@ -76,7 +77,18 @@ impl Node {
     /// See [`StartError`]. NATS being away is none once `bus` is connected: it comes back, and so does this host.
     pub async fn start(config: NodeConfig, bus: Bus) -> Result<Self, StartError> {
         let engine = Engine::new(&config.engine)?;
-        let artifacts = Artifacts::open(config.blobs(), bus.clone(), &config.lattice).map_err(StartError::Folder)?;
+        let tasks = Tasks::default();
+        let (blobs, statements) = (config.blobs_folder(), config.statements());
+        let artifacts = Artifacts::open(
+            blobs,
+            statements,
+            bus.clone(),
+            &config.lattice,
+            config.registries,
+            config.blobs,
+            tasks.clone(),
+        )
+        .map_err(StartError::Folder)?;
         let seed = config.key.seed().map_err(|error| StartError::Key(error.to_string()))?;
         let key = KeyPair::from_seed(&seed).map_err(|error| StartError::Key(error.to_string()))?;
         let mut member_config = MemberConfig::new(
@@ -90,6 +102,7 @@ impl Node {
         member_config.name = config.name;
         member_config.version = env!("CARGO_PKG_VERSION").to_owned();
         member_config.labels = config.labels.clone();
+        member_config.site = config.site.clone();
         member_config.heartbeat = config.heartbeat;
         member_config.lost_after = config.lost_after;
         member_config.tracer = config.tracer.clone();
@@ -98,7 +111,6 @@ impl Node {
         let member = Member::join(member_config, bus.clone()).await?;
 
         let orders = Arc::new(Orders::load(&config.data_dir));
-        let tasks = Tasks::default();
         let events = member.events().clone();
         let shared = Shared::new(Parts {
             member: Arc::clone(&member),
@@ -113,6 +125,7 @@ impl Node {
             grace: config.grace,
             data_dir: config.data_dir,
             own_labels: config.labels,
+            site: config.site,
             orders,
             secrets: Secrets::new(config.secrets),
             replicas_max: config.replicas_max,
@@ -142,6 +155,13 @@ impl Node {
         shared
             .tasks
             .spawn("run again what ran before", restore(Arc::clone(&shared)));
+        shared.tasks.spawn(
+            "keep the components on disk within bounds",
+            keep_small(Arc::clone(&shared)),
+        );
+        shared
+            .tasks
+            .spawn("keep the signatures of what runs", tend_signatures(Arc::clone(&shared)));
         if let Some(mut settings) = config.controller {
             settings.tracer = shared.tracer.clone();
             let controller = Controller::start(Arc::clone(&member), settings);
@@ -168,6 +188,11 @@ impl Node {
     /// The host as a member of its lattice.
     pub fn member(&self) -> &Arc<Member> {
         &self.shared.member
+    }
+
+    /// What tells whether this host works, for whoever watches over the process.
+    pub fn pulse(&self) -> Pulse {
+        Pulse::of(Arc::downgrade(&self.shared))
     }
 
     /// Returns when a command has ended this host; [`Node::stop`] is what remains to be done. Never, if none does.

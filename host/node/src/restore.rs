@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use lattice_control::{ActorStart, ControlError, ProgressSink, ProviderStart};
 use lattice_core::presence::Scheduling;
 use tracing::{info, warn};
@@ -36,27 +37,29 @@ pub(crate) async fn restore(shared: Arc<Shared>) {
     }
 }
 
-/// Tries everything that is kept and does not run; says whether all of it does now.
+/// Tries everything that is kept and does not run; says whether all of it does now. All at once: what waits for a store that is cut off
+/// must not hold up what needs none.
 async fn round(shared: &Arc<Shared>) -> bool {
     // Asked anew each time: what was stopped since is not to run again.
     let kept = shared.orders.kept();
-    let (mut failed, unheard) = (0, ProgressSink::ignored());
-    for spec in kept.providers.into_values() {
-        if shared.providers.get(&spec.name).is_none() {
-            let name = spec.name.clone();
-            let started = shared.start_provider(ProviderStart { spec }, &unheard);
-            failed += tell(&format!("provider/{name}"), started.await);
-        }
-    }
-    for actor in kept.actors.into_values() {
-        if shared.actors.get(&actor.spec.name).is_none() {
-            let name = actor.spec.name.clone();
-            let start = ActorStart::new(actor.spec, actor.replicas);
-            let started = shared.start_actor(start, Occasion::Restart, &unheard);
-            failed += tell(&format!("actor/{name}"), started.await);
-        }
-    }
-    failed == 0
+    let unheard = ProgressSink::ignored();
+    let providers = kept.providers.into_values();
+    let providers = providers.filter(|spec| shared.providers.get(&spec.name).is_none());
+    let providers = providers.map(async |spec| {
+        let name = spec.name.clone();
+        let started = shared.start_provider(ProviderStart { spec }, &unheard);
+        tell(&format!("provider/{name}"), started.await)
+    });
+    let actors = kept.actors.into_values();
+    let actors = actors.filter(|actor| shared.actors.get(&actor.spec.name).is_none());
+    let actors = actors.map(async |actor| {
+        let name = actor.spec.name.clone();
+        let start = ActorStart::new(actor.spec, actor.replicas);
+        let started = shared.start_actor(start, Occasion::Restart, &unheard);
+        tell(&format!("actor/{name}"), started.await)
+    });
+    let (providers, actors) = tokio::join!(join_all(providers), join_all(actors));
+    providers.iter().chain(&actors).sum::<u32>() == 0
 }
 
 /// One if it failed.

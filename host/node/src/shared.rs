@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lattice_bus::Bus;
 use lattice_controller::Controller;
 use lattice_core::presence::{MemberState, Scheduling};
-use lattice_core::{Labels, Presence, TraceContext};
+use lattice_core::{Labels, Presence, SiteName, TraceContext};
 use lattice_engine::Engine;
 use lattice_mesh::Member;
 use lattice_telemetry::{Instruments, Recent, SpanKind, SpanRef, Status, Steps, Tracer};
@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) data_dir: std::path::PathBuf,
     /// What the host said of its machine when it started.
     pub(crate) own_labels: Labels,
+    /// The site this host is at, with a JetStream domain of its own.
+    pub(crate) site: Option<SiteName>,
     pub(crate) orders: Arc<Orders>,
     pub(crate) secrets: Secrets,
     pub(crate) replicas_max: Option<u32>,
@@ -93,6 +95,8 @@ pub(crate) struct Parts {
     pub(crate) grace: Duration,
     pub(crate) data_dir: std::path::PathBuf,
     pub(crate) own_labels: Labels,
+    /// The site this host is at, with a JetStream domain of its own.
+    pub(crate) site: Option<SiteName>,
     pub(crate) orders: Arc<Orders>,
     pub(crate) secrets: Secrets,
     pub(crate) replicas_max: Option<u32>,
@@ -126,6 +130,7 @@ impl Shared {
             grace: parts.grace,
             data_dir: parts.data_dir,
             own_labels: parts.own_labels,
+            site: parts.site,
             orders: parts.orders,
             secrets: parts.secrets,
             replicas_max: parts.replicas_max,

@@ -173,6 +173,12 @@ impl Question {
         }
     }
 
+    /// Which actor it is about; none where the body is no question.
+    pub fn about(body: &[u8]) -> Option<KeyedActor> {
+        // Each names it, whatever else it says.
+        crate::moves::about_whom(body).ok()
+    }
+
     /// The question that a word on the wire stands for.
     pub fn from_verb(verb: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|question| question.verb() == verb)

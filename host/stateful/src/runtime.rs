@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use lattice_bus::{BucketConfig, Bus, StateError};
 use lattice_core::stateful::{StopReason, homes};
-use lattice_core::{ActorName, Fault, FaultKind, KeyedActor, LatticeId, MemberId, subject};
+use lattice_core::{ActorName, Fault, FaultKind, KeyedActor, LatticeId, MemberId, SiteName, subject};
 use lattice_telemetry::Tracer;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
@@ -41,6 +41,8 @@ pub struct RuntimeConfig {
     pub lattice: LatticeId,
     /// Its connection.
     pub bus: Bus,
+    /// The site whose JetStream domain has the records; none for the hub's. Only hosts at that site keep such actors.
+    pub site: Option<SiteName>,
     /// The other hosts.
     pub neighbours: Arc<dyn Neighbours>,
     /// How long things take.
@@ -106,18 +108,23 @@ impl Runtime {
             me,
             lattice,
             bus,
+            site,
             neighbours,
             timing,
             memory_max,
             tracer,
         } = config;
+        let bus = match &site {
+            Some(site) => bus.in_domain(site.as_str()),
+            None => bus,
+        };
         let sessions = BucketConfig::new(subject::buckets(&lattice).sessions)
             .description("the hosts that keep stateful actors, and whether they are there");
         let sessions = bus.bucket(sessions).await?;
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let shared = Arc::new(Shared {
             session: Session::new(me.clone(), sessions, timing, tracer.clone()),
-            store: Store::new(bus.clone(), lattice.clone()),
+            store: Store::new(bus.clone(), lattice.clone(), site.as_ref()),
             index: Index::new(bus, lattice),
             me,
             neighbours,

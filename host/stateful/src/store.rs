@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lattice_bus::{Bucket, BucketConfig, Bus, CasError, ObjectError, ObjectStore, StateError};
-use lattice_core::{Digest, KeyedActor, LatticeId, subject};
+use lattice_core::{Digest, KeyedActor, LatticeId, SiteName, subject};
 use tokio::sync::OnceCell;
 use tracing::{debug, warn};
 
@@ -29,6 +29,8 @@ pub(crate) struct Store(Arc<Inner>);
 struct Inner {
     bus: Bus,
     lattice: LatticeId,
+    /// Where large states are.
+    states: String,
     shards: [OnceCell<Bucket>; SHARDS],
     objects: OnceCell<ObjectStore>,
 }
@@ -76,8 +78,10 @@ pub(crate) enum SwapError {
 }
 
 impl Store {
-    pub(crate) fn new(bus: Bus, lattice: LatticeId) -> Self {
+    /// The records in the domain of `bus`, which is that of `site` if there is one.
+    pub(crate) fn new(bus: Bus, lattice: LatticeId, site: Option<&SiteName>) -> Self {
         Self(Arc::new(Inner {
+            states: subject::states(&lattice, site),
             bus,
             lattice,
             shards: std::array::from_fn(|_| OnceCell::new()),
@@ -220,10 +224,7 @@ impl Store {
     }
 
     async fn objects(&self) -> Result<&ObjectStore, ObjectError> {
-        let open = async || {
-            let name = subject::buckets(&self.0.lattice).actor_states;
-            self.0.bus.objects(&name).await
-        };
+        let open = async || self.0.bus.objects(&self.0.states).await;
         Ok(self.0.objects.get_or_try_init(open).await?)
     }
 }

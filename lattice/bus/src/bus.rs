@@ -24,6 +24,8 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Bus {
     connection: Arc<Connection>,
+    /// The JetStream domain, where it is not the configured one.
+    domain: Option<Arc<str>>,
 }
 
 impl Bus {
@@ -36,7 +38,17 @@ impl Bus {
     pub async fn connect(config: BusConfig) -> Result<Self, ConnectError> {
         Ok(Self {
             connection: Arc::new(Connection::open(config).await?),
+            domain: None,
         })
+    }
+
+    /// The same connection, with the state of another JetStream domain: buckets, objects and journals opened through it lie there.
+    #[must_use]
+    pub fn in_domain(&self, domain: &str) -> Self {
+        Self {
+            domain: Some(domain.into()),
+            ..self.clone()
+        }
     }
 
     /// Returns what the connection is doing.
@@ -291,7 +303,8 @@ impl Bus {
     }
 
     pub(crate) fn jetstream_domain(&self) -> Option<&str> {
-        self.connection.config().jetstream_domain.as_deref()
+        let configured = self.connection.config().jetstream_domain.as_deref();
+        self.domain.as_deref().or(configured)
     }
 
     fn client(&self) -> Option<Arc<crate::connection::Installed>> {

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::{
     args::Global,
     context::{self, ContextFile, Overrides},
+    failure::{Exit, Failure},
     home::Home,
     output::{Document, Format},
     session::Session,
@@ -51,6 +52,17 @@ impl App {
     /// Connects to the lattice.
     pub(crate) async fn connect(&self) -> Result<Session> {
         Session::connect(self.context()?).await
+    }
+
+    /// Does work that has no deadline of its own within the time that the command has.
+    pub(crate) async fn in_time<T>(&self, what: &str, work: impl Future<Output = T>) -> Result<T> {
+        let done = tokio::time::timeout(self.timeout, work).await;
+        done.map_err(|_| {
+            let seconds = self.timeout.as_secs();
+            Failure::new(Exit::Timeout, format!("{what} was not done within {seconds} s"))
+                .help("give it more time: --timeout 10m")
+                .into()
+        })
     }
 
     /// Prints a result.

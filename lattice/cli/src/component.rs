@@ -26,6 +26,20 @@ pub(crate) struct Item {
     pub(crate) functions: Vec<FunctionShape>,
 }
 
+impl World {
+    /// A world of which only names are known, as the config of an image has it.
+    pub(crate) fn named(imports: Vec<String>, exports: Vec<String>) -> Self {
+        let item = |name| Item {
+            name,
+            functions: Vec::new(),
+        };
+        Self {
+            imports: imports.into_iter().map(item).collect(),
+            exports: exports.into_iter().map(item).collect(),
+        }
+    }
+}
+
 /// Reads a component's world.
 pub(crate) fn read(bytes: &[u8]) -> Result<World> {
     let (resolve, world) = match decode(bytes).context("the component cannot be read")? {

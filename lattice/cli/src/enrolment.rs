@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use lattice_core::{UnixSeconds, UserId, token::nats::Permissions};
+use lattice_core::{Labels, UnixSeconds, UserId, token::nats::Permissions};
 use nkeys::KeyPair;
 use serde_json::Value;
 
@@ -97,4 +97,12 @@ pub(crate) fn to_toml(settings: &[(&str, Value)]) -> String {
         .iter()
         .map(|(key, value)| format!("{key} = {value}\n"))
         .collect()
+}
+
+/// Labels as a table of TOML.
+pub(crate) fn labels_to_toml(labels: &Labels) -> String {
+    let lines = labels
+        .iter()
+        .map(|(key, value)| format!("{} = {}\n", Value::from(key), Value::from(value)));
+    std::iter::once("[labels]\n".to_owned()).chain(lines).collect()
 }

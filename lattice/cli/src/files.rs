@@ -15,6 +15,22 @@ pub(crate) enum Privacy {
     Secret,
     /// As the umask has it.
     Plain,
+    /// Everybody (0644), whatever the umask: another user than who writes it has to read it.
+    Readable,
+}
+
+/// Creates a folder, and those above it, which everybody may look into (0755), whatever the umask.
+pub(crate) fn create_dir(path: &Path) -> Result<()> {
+    let made = || {
+        if path.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(path)?;
+        #[cfg(unix)]
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        Ok::<(), io::Error>(())
+    };
+    made().with_context(|| format!("cannot create the folder {}", path.display()))
 }
 
 /// Creates a folder, and those above it, for its owner only (0700).
@@ -50,6 +66,10 @@ fn write_beside_and_rename(path: &Path, bytes: &[u8], privacy: Privacy) -> io::R
     let written = (|| {
         let mut file = options.open(&beside)?;
         file.write_all(bytes)?;
+        #[cfg(unix)]
+        if privacy == Privacy::Readable {
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        }
         file.sync_all()?;
         fs::rename(&beside, path)
     })();

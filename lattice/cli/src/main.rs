@@ -5,6 +5,7 @@
 
 mod about;
 mod actor_spec;
+mod aot;
 mod app;
 mod applications;
 mod args;
@@ -19,14 +20,19 @@ mod failure;
 mod files;
 mod happened;
 mod home;
+mod host_setup;
+mod images;
 mod keyed;
+mod kubernetes;
 mod logged;
 mod manifests;
 mod output;
 mod overview;
 mod permissions;
+mod prefetch;
 mod resolve;
 mod session;
+mod state;
 mod state_spec;
 mod top;
 mod traces;

@@ -1,4 +1,4 @@
-//! From manifest files to applications: read, look at each component once, check one against the other. Asks no lattice.
+//! From manifest files to applications: read, look at each component once, check one against the other.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,18 +7,19 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use bytes::Bytes;
 use clap::Args;
 use lattice_control::ImportClass;
 use lattice_core::{ActorName, AppName, Application, Digest, VersionedInterface};
 use lattice_manifest::{Image, ImageAliases, Manifest, Mistake, Mistakes, Options, Part, Severity, Source, World};
+use lattice_oci::BadReference;
 
 use crate::{
-    actor_spec::read_component,
     commands::inspect::guess,
     component,
     failure::Failure,
+    images::{Fetched, ImageArgs, Images, Name},
     output::{note, warn},
+    session::Session,
 };
 
 /// The longest manifest that is read.
@@ -39,6 +40,8 @@ pub(crate) struct ManifestArgs {
     /// Accepts images without a version
     #[arg(long)]
     allow_latest: bool,
+    #[command(flatten)]
+    images: ImageArgs,
 }
 
 /// An application as a file declares it, checked against its components.
@@ -46,7 +49,7 @@ pub(crate) struct Declared {
     /// What it means.
     pub(crate) application: Application,
     /// The components it needs, each once.
-    pub(crate) components: BTreeMap<Digest, Bytes>,
+    pub(crate) components: BTreeMap<Digest, Fetched>,
 }
 
 impl ManifestArgs {
@@ -57,25 +60,22 @@ impl ManifestArgs {
             image_aliases: None,
             env: false,
             allow_latest: false,
+            images: ImageArgs::default(),
         }
     }
 
-    /// Reads and checks everything. Warnings are told on the way.
+    /// Reads and checks everything; images of registries are looked up, once each. Warnings are told on the way.
     ///
     /// # Errors
     /// Tells every mistake of every file.
-    pub(crate) fn load(&self) -> Result<Vec<Declared>> {
+    pub(crate) async fn load(&self, session: Option<&Session>) -> Result<Vec<Declared>> {
         if self.files.is_empty() {
             return Err(Failure::usage("no manifest was named")
                 .help("name one with -f FILE, or `-f -` for standard input")
                 .into());
         }
-        let options = Options {
-            environment: self.env.then(|| std::env::vars().collect()),
-            aliases: self.aliases()?,
-            allow_latest: self.allow_latest,
-        };
-        let (mut shelf, mut names) = (Shelf::default(), Names::default());
+        let options = self.options()?;
+        let (mut shelf, mut names) = (Shelf::new(Images::open(&self.images)?), Names::default());
         let (mut declared, mut mistakes) = (Vec::new(), 0);
         for file in &self.files {
             let source = read_source(file)?;
@@ -84,6 +84,7 @@ impl ManifestArgs {
                 Ok(manifests) => {
                     for manifest in manifests {
                         mistakes += tell(&names.take(&manifest));
+                        shelf.fetch(&manifest, session).await;
                         match shelf.check(&manifest) {
                             Ok(good) => declared.push(good),
                             Err(wrong) => mistakes += tell(&wrong),
@@ -92,11 +93,41 @@ impl ManifestArgs {
                 }
             }
         }
-        match mistakes {
-            0 => Ok(declared),
-            1 => Err(Failure::failed("1 mistake, told above; nothing was done").into()),
-            some => Err(Failure::failed(format!("{some} mistakes, told above; nothing was done")).into()),
+        refuse(mistakes)?;
+        Ok(declared)
+    }
+
+    /// What the manifests' actors run, without looking at any of it.
+    ///
+    /// # Errors
+    /// As for [`ManifestArgs::load`].
+    pub(crate) fn images(&self) -> Result<Vec<Name>> {
+        let (options, mut names, mut mistakes) = (self.options()?, Vec::new(), 0);
+        for file in &self.files {
+            match lattice_manifest::read(&read_source(file)?, &options) {
+                Err(wrong) => mistakes += tell(&wrong),
+                Ok(manifests) => {
+                    for (_, image) in manifests.iter().flat_map(Manifest::images) {
+                        names.push(name(image)?);
+                    }
+                }
+            }
         }
+        refuse(mistakes)?;
+        Ok(names)
+    }
+
+    fn options(&self) -> Result<Options> {
+        Ok(Options {
+            environment: self.env.then(|| std::env::vars().collect()),
+            aliases: self.aliases()?,
+            allow_latest: self.allow_latest,
+        })
+    }
+
+    /// Where images come from.
+    pub(crate) fn open_images(&self) -> Result<Images> {
+        Images::open(&self.images)
     }
 
     fn aliases(&self) -> Result<ImageAliases> {
@@ -108,6 +139,14 @@ impl ManifestArgs {
             tell(&wrong);
             Failure::failed(format!("{} is no file of image aliases", path.display())).into()
         })
+    }
+}
+
+fn refuse(mistakes: usize) -> Result<()> {
+    match mistakes {
+        0 => Ok(()),
+        1 => Err(Failure::failed("1 mistake, told above; nothing was done").into()),
+        some => Err(Failure::failed(format!("{some} mistakes, told above; nothing was done")).into()),
     }
 }
 
@@ -200,32 +239,63 @@ impl Names {
 }
 
 /// Components that were read, by where they came from.
-#[derive(Default)]
-struct Shelf(BTreeMap<PathBuf, Result<Read, String>>);
+struct Shelf {
+    images: Images,
+    read: BTreeMap<Image, Result<Read, Flaw>>,
+}
 
 #[derive(Clone)]
 struct Read {
-    digest: Digest,
-    bytes: Bytes,
+    fetched: Fetched,
     world: World,
 }
 
+/// Why a component cannot be had, and what might help.
+#[derive(Clone)]
+struct Flaw {
+    why: String,
+    help: Option<String>,
+}
+
 impl Shelf {
+    fn new(images: Images) -> Self {
+        Self {
+            images,
+            read: BTreeMap::new(),
+        }
+    }
+
+    /// Gets the components of a manifest that are not here yet.
+    async fn fetch(&mut self, manifest: &Manifest, session: Option<&Session>) {
+        for (_, image) in manifest.images() {
+            if !self.read.contains_key(image) {
+                let read = read(&self.images, image, session).await;
+                self.read.insert(image.clone(), read.map_err(|error| Flaw::of(&error)));
+            }
+        }
+    }
+
     /// Checks a manifest against its components.
     fn check(&mut self, manifest: &Manifest) -> Result<Declared, Mistakes> {
         for warning in manifest.warnings() {
             tell_one(warning);
         }
         let (mut components, mut digests, mut worlds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut mistakes = Vec::new();
+        let (mut mistakes, mut pinned) = (Vec::new(), BTreeMap::new());
         for (actor, image) in manifest.images() {
-            match self.get(image) {
-                Ok(read) => {
-                    components.insert(read.digest, read.bytes);
-                    digests.insert(actor.clone(), read.digest);
-                    worlds.insert(actor.clone(), read.world);
+            match self.read.get(image) {
+                Some(Ok(Read { fetched, world })) => {
+                    digests.insert(actor.clone(), fetched.digest);
+                    worlds.insert(actor.clone(), world.clone());
+                    if let Image::Reference(_) = image {
+                        pinned.insert(actor.clone(), fetched.image.clone());
+                    }
+                    components.insert(fetched.digest, fetched.clone());
                 }
-                Err((why, help)) => mistakes.push(manifest.mistake(&Part::Image(actor.clone()), why, help)),
+                Some(Err(Flaw { why, help })) => {
+                    mistakes.push(manifest.mistake(&Part::Image(actor.clone()), why, help.clone()));
+                }
+                None => mistakes.push(manifest.mistake(&Part::Image(actor.clone()), "it was not looked up", None)),
             }
         }
         mistakes.extend(manifest.check_worlds(&worlds));
@@ -240,38 +310,48 @@ impl Shelf {
             let part = Part::Image(error.0.clone());
             Mistakes::new(vec![manifest.mistake(&part, error.to_string(), None)])
         };
-        let application = manifest.to_application(&digests).map_err(missing)?;
+        let mut application = manifest.to_application(&digests).map_err(missing)?;
+        // From here on the digest is meant, wherever the tag goes.
+        for actor in &mut application.actors {
+            if let Some(image) = pinned.remove(&actor.spec.name) {
+                actor.spec.image = image;
+            }
+        }
         Ok(Declared {
             application,
             components,
         })
     }
+}
 
-    fn get(&mut self, image: &Image) -> Result<Read, (String, Option<String>)> {
-        let path = match image {
-            Image::File(path) => path,
-            Image::Reference(reference) => {
-                let help = "map it to a component's file: --image-aliases FILE, with a line `IMAGE: PATH`".to_owned();
-                return Err((
-                    format!("`{reference}` is in a registry, and those are not read yet"),
-                    Some(help),
-                ));
-            }
-        };
-        let read = self.0.entry(path.clone()).or_insert_with(|| read(path));
-        read.clone().map_err(|why| (why, None))
+impl Flaw {
+    fn of(error: &anyhow::Error) -> Self {
+        let failure = crate::failure::describe(error);
+        let why = failure
+            .why
+            .map_or(failure.what.clone(), |why| format!("{}: {why}", failure.what));
+        Self {
+            why,
+            help: failure.help,
+        }
     }
 }
 
-fn read(path: &Path) -> Result<Read, String> {
-    let told = |error: anyhow::Error| {
-        let failure = crate::failure::describe(&error);
-        failure
-            .why
-            .map_or(failure.what.clone(), |why| format!("{}: {why}", failure.what))
+fn name(image: &Image) -> Result<Name> {
+    let reference = match image {
+        Image::File(path) => return Ok(Name::File(path.to_string_lossy().into_owned())),
+        Image::Reference(reference) => reference,
     };
-    let read = read_component(&path.to_string_lossy()).map_err(told)?;
-    let component = component::read(&read.bytes).map_err(told)?;
+    let image = reference.parse().map_err(|error: BadReference| {
+        Failure::usage(error.to_string())
+            .help("or map it to a component's file: --image-aliases FILE, with a line `IMAGE: PATH`")
+    })?;
+    Ok(Name::Image(image))
+}
+
+async fn read(images: &Images, image: &Image, session: Option<&Session>) -> Result<Read> {
+    let fetched = images.get(&name(image)?, session).await?;
+    let component = component::read(&fetched.bytes)?;
     // An interface of types alone gives nothing and needs nobody.
     let imports = component.imports.iter().filter(|item| !item.functions.is_empty());
     let linked = imports.filter(|item| guess(&item.name) != ImportClass::Host);
@@ -282,8 +362,7 @@ fn read(path: &Path) -> Result<Read, String> {
     };
     let interface = |item: &component::Item| item.name.parse::<VersionedInterface>().ok();
     Ok(Read {
-        digest: Digest::of(&read.bytes),
-        bytes: read.bytes.into(),
+        fetched,
         world: World {
             imports: linked.filter_map(interface).collect(),
             exports: component.exports.iter().filter_map(interface).collect(),

@@ -36,11 +36,14 @@ pub(crate) fn cli(lattice: &LatticeId, user: &UserId) -> Permissions {
     ];
     publish
         .extend([buckets.trust, buckets.links, buckets.config, buckets.apps].map(|bucket| format!("$KV.{bucket}.>")));
-    Permissions::all().publishing(publish).subscribing([
+    let heard = [
         inbox,
         subject::event_wildcard(lattice),
         subject::log_wildcard(lattice),
-    ])
+        // Where machines that were invited apply; each is answered wherever it listens.
+        subject::enrolment_wildcard(lattice),
+    ];
+    Permissions::all().publishing(publish).subscribing(heard).answering()
 }
 
 /// Where replies to this CLI come back to.

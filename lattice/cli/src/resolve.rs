@@ -77,6 +77,7 @@ mod tests {
             state: MemberState::Ready,
             labels: Labels::new(),
             version: String::new(),
+            engine: String::new(),
             started_at: UnixSeconds::default(),
             actors: 0,
             providers: 0,

@@ -1,6 +1,6 @@
 //! A connection to a lattice, and what can be asked over it.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use lattice_bus::{Bus, BusConfig, ConnectError, Credentials, NatsContexts};
@@ -13,7 +13,8 @@ use crate::{
     failure::{Exit, Failure},
     files,
     output::warn,
-    resolve,
+    permissions, resolve,
+    trust_root::user_of,
 };
 
 /// What `nats server report connections` calls us.
@@ -111,7 +112,14 @@ pub(crate) async fn connect_bus(settings: &NatsSettings) -> Result<Bus> {
     connected.map_err(|error| not_connected(&error))
 }
 
-fn not_connected(error: &ConnectError) -> anyhow::Error {
+/// The same, but waits as long as `patience` for a server that is not there yet.
+pub(crate) async fn connect_bus_patiently(settings: &NatsSettings, patience: Duration) -> Result<Bus> {
+    let config = bus_config(settings)?.patience(patience);
+    Bus::connect(config).await.map_err(|error| not_connected(&error))
+}
+
+/// A connection that was not made, with what to do about it.
+pub(crate) fn not_connected(error: &ConnectError) -> anyhow::Error {
     let (exit, help) = match error {
         ConnectError::Unreachable { .. } => (
             Exit::Failed,
@@ -142,7 +150,13 @@ fn bus_config(settings: &NatsSettings) -> Result<BusConfig> {
     config.tls.cert = settings.tls_cert.clone().or(config.tls.cert);
     config.tls.key = settings.tls_key.clone().or(config.tls.key);
     config.jetstream_domain = settings.jetstream_domain.clone().or(config.jetstream_domain);
-    config.inbox_prefix = settings.inbox_prefix.clone().or(config.inbox_prefix);
+    // The permissions that `lattice` writes let replies come back to the user's own place only.
+    let own = || settings.creds.as_ref().and_then(|creds| user_of(creds).ok());
+    config.inbox_prefix = settings
+        .inbox_prefix
+        .clone()
+        .or(config.inbox_prefix)
+        .or_else(|| own().map(|user| permissions::inbox_prefix(&user)));
     Ok(config)
 }
 

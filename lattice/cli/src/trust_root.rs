@@ -52,6 +52,21 @@ pub(crate) enum Origin {
 impl TrustRoot {
     /// Reads the keys in a folder, making those that are missing.
     pub(crate) fn load_or_create(folder: &Path, lattice: &LatticeId, now: UnixSeconds) -> Result<(Self, Origin)> {
+        Self::with_issuers(folder, lattice, &[], now)
+    }
+
+    /// The same, with a key more that does nothing but enrol hosts: it may lie where hosts start, which the issuer's should not.
+    pub(crate) fn with_enroller(folder: &Path, lattice: &LatticeId, now: UnixSeconds) -> Result<(Self, Origin)> {
+        files::create_private_dir(folder)?;
+        let enroller = load_or_create_key(&folder.join("enroller.seed"), KeyPair::new_account)?;
+        let enroller = Issuer {
+            roles: [Role::Host].into(),
+            ..Issuer::unlimited(enroller.public_key().parse()?)
+        };
+        Self::with_issuers(folder, lattice, &[enroller], now)
+    }
+
+    fn with_issuers(folder: &Path, lattice: &LatticeId, more: &[Issuer], now: UnixSeconds) -> Result<(Self, Origin)> {
         files::create_private_dir(folder)?;
         let origin = if folder.join("operator.seed").exists() {
             Origin::Found
@@ -63,7 +78,8 @@ impl TrustRoot {
         let issuer = key("issuer.seed", KeyPair::new_account)?;
         let user = key("user.seed", KeyPair::new_account)?;
         let controller = key("controller.seed", KeyPair::new_account)?;
-        let issuers = first_issuers(&issuer, &user, &controller)?;
+        let mut issuers = first_issuers(&issuer, &user, &controller)?;
+        issuers.extend_from_slice(more);
         let bundle = load_or_sign_bundle(&folder.join("bundle.jwt"), lattice, &operator, issuers, now)?;
         let root = Self {
             folder: folder.to_owned(),
@@ -169,6 +185,16 @@ pub(crate) fn write_credentials(
     Ok(id)
 }
 
+/// The NATS user of a credentials file.
+pub(crate) fn user_of(path: &Path) -> Result<UserId> {
+    let shown = path.display();
+    let text = files::read_if_there(path)?.with_context(|| format!("{shown} is not there"))?;
+    let creds = nats::parse_creds(&text).with_context(|| format!("{shown} holds no NATS credentials"))?;
+    // Its text is a secret: an error must not repeat it.
+    let user = KeyPair::from_seed(&creds.seed).map_err(|_| anyhow::anyhow!("{shown} holds no nkey seed"))?;
+    Ok(user.public_key().parse()?)
+}
+
 /// Reads a key, or makes it and keeps it for its owner only.
 pub(crate) fn load_or_create_key(path: &Path, make: fn() -> KeyPair) -> Result<KeyPair> {
     if path.exists() {
@@ -268,6 +294,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_enroller_enrols_and_does_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (lattice, now) = ("default".parse().unwrap(), UnixSeconds::new(1_800_000_000));
+        let (root, _) = TrustRoot::with_enroller(dir.path(), &lattice, now).unwrap();
+        let enroller = read_seed(&root.seed_file("enroller")).unwrap().public_key();
+        let mut trust = Trust::new(lattice.clone(), [root.operator().unwrap()]);
+        trust.admit(root.bundle(), now).unwrap();
+        let issuers = &trust.bundle().unwrap().issuers;
+        let entry = issuers.iter().find(|issuer| issuer.key.as_str() == enroller).unwrap();
+        assert_eq!(entry.roles, [Role::Host].into());
+        let (again, origin) = TrustRoot::with_enroller(dir.path(), &lattice, now).unwrap();
+        assert_eq!((origin, again.bundle()), (Origin::Found, root.bundle()));
     }
 
     #[test]

@@ -7,11 +7,11 @@ use crate::{
     progress::ProgressSink,
     verb::Verb,
     verbs::{
-        ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped,
-        AppsProgress, AppsProgressReply, Call, CallReply, Doctor, DoctorReport, HostSchedule, HostStop, HostStopping,
-        Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved, Links,
-        LinksReply, Logs, LogsReply, MemberSummary, Ping, Placements, PlacementsReply, ProviderStart, ProviderStarted,
-        ProviderStop, ProviderStopped, Traces, TracesReply, Traffic, TrafficReply,
+        ActorFetch, ActorFetched, ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus,
+        ActorStop, ActorStopped, AppsProgress, AppsProgressReply, Call, CallReply, Doctor, DoctorReport, HostSchedule,
+        HostStop, HostStopping, Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove,
+        KeyedMoved, Links, LinksReply, Logs, LogsReply, MemberSummary, Ping, Placements, PlacementsReply,
+        ProviderStart, ProviderStarted, ProviderStop, ProviderStopped, Traces, TracesReply, Traffic, TrafficReply,
     },
 };
 
@@ -97,6 +97,12 @@ pub trait Handler: Send + Sync + 'static {
     async fn actor_stop(&self, request: ActorStop, progress: ProgressSink) -> Result<ActorStopped, ControlError> {
         let _ = (request, progress);
         Err(ControlError::unsupported(Verb::ActorStop.as_str()))
+    }
+
+    /// Has the component of an actor ready, should it be placed here.
+    async fn actor_fetch(&self, request: ActorFetch, progress: ProgressSink) -> Result<ActorFetched, ControlError> {
+        let _ = (request, progress);
+        Err(ControlError::unsupported(Verb::ActorFetch.as_str()))
     }
 
     /// Says what a component imports and exports.

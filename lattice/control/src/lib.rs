@@ -35,8 +35,9 @@ pub use progress::{Progress, ProgressSink};
 pub use server::{ControlServer, ServerConfig, TrustSource};
 pub use spread::{Candidate, NoHostMatches, spread};
 pub use state::{
-    ARTIFACT_BYTES_MAX, AppAt, LinkDraft, LinkSigner, PutApp, Signed, StoredLink, Upload, Verdict, Verdicts,
-    apps_bucket, artifact_name, config_bucket, leases_bucket, links_bucket, trust_bucket,
+    ARTIFACT_BYTES_MAX, AppAt, CODE_BYTES_MAX, LinkDraft, LinkSigner, PutApp, SIGNATURES_BYTES_MAX, Signed, StoredLink,
+    Upload, Verdict, Verdicts, apps_bucket, artifact_name, code_name, config_bucket, leases_bucket, links_bucket,
+    signatures_name, trust_bucket,
 };
 pub use verb::{UnknownVerb, Verb};
 pub use verbs::*;

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 /// What a command asks for; the last token of its subject.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Verb {
+    /// Have a component ready, should its actor be placed on you.
+    ActorFetch,
     /// What does this component import and export?
     ActorInspect,
     /// Change the number of replicas.
@@ -53,7 +55,8 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
+        Self::ActorFetch,
         Self::ActorInspect,
         Self::ActorScale,
         Self::ActorStart,
@@ -81,6 +84,7 @@ impl Verb {
     /// The verb as it stands in a subject.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ActorFetch => "actor-fetch",
             Self::ActorInspect => "actor-inspect",
             Self::ActorScale => "actor-scale",
             Self::ActorStart => "actor-start",
@@ -109,7 +113,8 @@ impl Verb {
     /// Whether the verb changes something or runs guest code, and so travels only as a signed command.
     pub fn is_signed(self) -> bool {
         match self {
-            Self::ActorScale
+            Self::ActorFetch
+            | Self::ActorScale
             | Self::ActorStart
             | Self::ActorStop
             | Self::Call

@@ -281,6 +281,7 @@ impl Shared {
             scheduling: presence.scheduling,
             labels: known.labels.clone(),
             version: presence.version.clone(),
+            engine: String::new(),
             started_at: presence.started_at,
             actors: 0,
             providers: 0,

@@ -18,6 +18,7 @@ use tracing::{debug, info};
 
 use crate::{
     act::Acting, applying::Applying, apps::Apps, board::Board, observe::observe, settings::ControllerSettings,
+    sites::Sites,
 };
 
 /// Outcomes that wait to be heard. When full, those who acted wait: each holds its host's place meanwhile.
@@ -89,7 +90,7 @@ impl<'a> Term<'a> {
         let mut trust = self.member.trust().serial();
         let mut connection = self.member.bus().states();
         let (outcome, mut outcomes) = mpsc::channel(OUTCOMES);
-        let mut memory = Memory::default();
+        let (mut memory, mut sites) = (Memory::default(), Sites::default());
         let mut applying = Applying::new(self.settings.tracer.clone());
         let mut told = BTreeMap::new();
         // A host that has just come, or whose connection was gone, has not heard from all yet: to it they look lost.
@@ -115,7 +116,8 @@ impl<'a> Term<'a> {
                     let data = serde_json::json!({ "name": host.presence.name, "kind": host.presence.kind });
                     let about = format!("host/{}", host.id());
                     self.member.events().tell(names::HOST_LOST, Some(about), data);
-                    if let Some(id) = host.id().as_host() {
+                    // The way to a site comes and goes. That says nothing about its hosts.
+                    if let Some(id) = host.id().as_host().filter(|_| host.site().is_none()) {
                         memory.lost(&id, now);
                     }
                 }
@@ -145,7 +147,7 @@ impl<'a> Term<'a> {
                 apps.judge(&self.member.trust().current());
                 self.acting.repair_links(&apps);
             }
-            let decision = self.look(&apps, &mut memory, now);
+            let decision = self.look(&apps, &mut memory, &mut sites, now);
             applying.begin(&decision, apps.desired());
             for action in &decision.actions {
                 let over = applying.over(action, apps.desired());
@@ -153,14 +155,15 @@ impl<'a> Term<'a> {
             }
             applying.end(&decision.apps);
             self.tell(&mut told, &decision, &apps);
-            let again = decision.look_again.unwrap_or(now + AT_LEAST_EVERY);
+            let again = decision.look_again.into_iter().chain(sites.look_again).min();
+            let again = again.unwrap_or(now + AT_LEAST_EVERY);
             self.board.show(self.number, decision.apps);
             next = again.clamp(now + TOGETHER, now + AT_LEAST_EVERY);
         }
     }
 
-    fn look(&self, apps: &Apps, memory: &mut Memory, now: Instant) -> Decision {
-        let observed = observe(self.member, apps.desired());
+    fn look(&self, apps: &Apps, memory: &mut Memory, sites: &mut Sites, now: Instant) -> Decision {
+        let observed = observe(self.member, apps.desired(), sites, now);
         let wall = UnixSeconds::from(SystemTime::now());
         let decision = decide(&observed, apps.desired(), memory, now, wall);
         debug!(

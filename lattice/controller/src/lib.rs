@@ -14,6 +14,7 @@ mod board;
 mod lead;
 mod observe;
 mod settings;
+mod sites;
 
 use std::{sync::Arc, time::Duration};
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Fingerprint;
 use crate::id::{ActorName, AppName, Digest, Labels};
+use crate::site::OnPartition;
 use crate::stateful::Stateful;
 
 /// An actor as a host is asked to run it.
@@ -46,6 +47,9 @@ pub struct ActorSpec {
     /// The application it belongs to, which then decides where it runs. None for an actor that was started by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app: Option<AppName>,
+    /// What becomes of it at a site that is cut off. None: as its kind has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_partition: Option<OnPartition>,
 }
 
 impl ActorSpec {
@@ -62,6 +66,7 @@ impl ActorSpec {
             placement: Labels::default(),
             secrets: BTreeMap::new(),
             app: None,
+            on_partition: None,
         }
     }
 

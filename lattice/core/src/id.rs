@@ -183,6 +183,10 @@ text_id! {
     EntityName, "a name", check_token
 }
 text_id! {
+    /// Names a site, and the JetStream domain of its own.
+    SiteName, "a site name", check_token
+}
+text_id! {
     /// Names an event on `lat.<lattice>.evt.<member>.<event>`.
     EventName, "an event name", check_event
 }

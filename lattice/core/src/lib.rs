@@ -54,9 +54,14 @@ pub mod application;
 pub mod config;
 mod fingerprint;
 pub mod provider;
+pub mod site;
 pub mod stateful;
 
+// What is run without a compiler.
+pub mod aot;
+
 // What is signed, and who is believed.
+pub mod invitation;
 pub mod refusal;
 pub mod scope;
 pub mod token;
@@ -88,7 +93,7 @@ pub use fingerprint::Fingerprint;
 pub use id::{
     AccountId, ActorName, AppName, Digest, EntityName, EventName, FunctionName, HostId, Incarnation, InvocationId,
     IssuerId, LabelError, Labels, LatticeId, LinkLabel, MemberId, OperatorId, ParseIdError, Party, ProviderKey,
-    ProviderKind, ProviderName, UserId, Verb,
+    ProviderKind, ProviderName, SiteName, UserId, Verb,
 };
 pub use interface::{InterfaceId, InterfacePattern, VersionedInterface};
 pub use link::{ActiveLink, FunctionSet, LinkClaims, LinkId, LinkLimits, UnlinkClaims};
@@ -97,6 +102,7 @@ pub use presence::Presence;
 pub use provider::ProviderSpec;
 pub use refusal::Refusal;
 pub use rejected::Rejected;
+pub use site::{OnPartition, SITE_LABEL};
 pub use stateful::{ActorKey, CallAddress, Durability, KeyedActor, Stateful};
 pub use time::UnixSeconds;
 pub use trace::{SpanId, TraceContext, TraceId};

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Fingerprint;
-use crate::id::{ActorName, AppName, Digest, Incarnation, Labels, LatticeId, MemberId, ProviderKind, ProviderName};
+use crate::id::{
+    ActorName, AppName, Digest, Incarnation, Labels, LatticeId, MemberId, ProviderKind, ProviderName, SiteName,
+};
 use crate::time::{CLOCK_SKEW, UnixSeconds};
 
 /// Set apart from everything else the member's key signs.
@@ -39,6 +41,9 @@ pub struct Presence {
     /// Labels as the member states them.
     #[serde(default)]
     pub labels: Labels,
+    /// The site it is at, if it is at one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteName>,
     /// Whether it takes work.
     pub state: MemberState,
     /// Whether more may be placed on it.

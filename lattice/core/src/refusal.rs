@@ -1,5 +1,6 @@
 //! Why a token was not accepted.
 
+use crate::id::Digest;
 use crate::link::LinkId;
 use crate::time::UnixSeconds;
 use crate::token::TokenError;
@@ -125,6 +126,14 @@ pub enum Refusal {
         /// What came with it.
         asked: String,
     },
+    /// The token vouches for code of another component.
+    #[error("the token vouches for code of the component {got}, code of {asked} was asked for")]
+    OtherComponent {
+        /// What was asked for.
+        asked: Digest,
+        /// What it speaks of.
+        got: Digest,
+    },
     /// The command came with a body that was not the one signed.
     #[error("the command token was signed for another request body")]
     OtherBody,
@@ -151,6 +160,7 @@ impl Refusal {
             Self::SameGenerationDiffers { .. } => "same-generation-differs",
             Self::BelowMinimumGeneration { .. } => "below-minimum-generation",
             Self::OtherCommand { .. } => "other-command",
+            Self::OtherComponent { .. } => "other-component",
             Self::OtherBody => "other-body",
         }
     }

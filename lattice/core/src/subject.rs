@@ -10,9 +10,11 @@
 //! | `lat.<lattice>.actor.<actor>` | door for plain NATS clients |
 //! | `lat.<lattice>.evt.<member>.presence` | heartbeat |
 //! | `lat.<lattice>.evt.<member>.<event>` | CloudEvents |
+//! | `lat.<lattice>.enrol.<meeting>` | where a machine that was invited and its issuer meet |
 //! | `lat.<lattice>.log.<member>.<actor>` | what an actor logs, while somebody follows it |
 
-use crate::id::{ActorName, EventName, Incarnation, InvocationId, LatticeId, MemberId, Verb};
+use crate::id::{ActorName, EventName, Incarnation, InvocationId, LatticeId, MemberId, SiteName, Verb};
+use crate::invitation::Invitation;
 
 /// The key of the trust bundle in the trust bucket.
 pub const TRUST_BUNDLE_KEY: &str = "bundle";
@@ -106,6 +108,16 @@ pub fn events_stream(lattice: &LatticeId) -> String {
     format!("lat_{lattice}_events")
 }
 
+/// Where a machine that was invited meets whoever invited it.
+pub fn enrolment(invitation: &Invitation) -> String {
+    format!("lat.{}.enrol.{}", invitation.lattice, invitation.meeting())
+}
+
+/// Where all who were invited are met.
+pub fn enrolment_wildcard(lattice: &LatticeId) -> String {
+    format!("lat.{lattice}.enrol.*")
+}
+
 /// Where a member passes on what an actor logs.
 pub fn log(lattice: &LatticeId, member: &MemberId, actor: &ActorName) -> String {
     format!("lat.{lattice}.log.{member}.{actor}")
@@ -135,6 +147,13 @@ pub fn buckets(lattice: &LatticeId) -> Buckets {
         reminders: format!("lat_{lattice}_reminders"),
         actors: format!("lat_{lattice}_actors"),
     }
+}
+
+/// The object store for the large states of actors whose records are at `site`, or else in the hub. Its subjects pass between domains, unlike
+/// those of buckets: it needs a name that nothing else has.
+pub fn states(lattice: &LatticeId, site: Option<&SiteName>) -> String {
+    let hub = buckets(lattice).actor_states;
+    site.map_or_else(|| hub.clone(), |site| format!("{hub}_at_{site}"))
 }
 
 /// The names of a lattice's buckets.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lattice_core::{Labels, LatticeId, OperatorId};
+use lattice_core::{Labels, LatticeId, OperatorId, SiteName};
 use lattice_telemetry::{Instruments, Tracer};
 use nkeys::KeyPair;
 
@@ -33,6 +33,8 @@ pub struct MemberConfig {
     pub version: String,
     /// Labels as the member states them. Only `arch` and `os` count without the token granting them.
     pub labels: Labels,
+    /// The site it is at, if it is at one.
+    pub site: Option<SiteName>,
     /// How often it says that it is there.
     pub heartbeat: Duration,
     /// After how long a silence it takes others for lost. A value below two heartbeats makes members come and go.
@@ -76,6 +78,7 @@ impl MemberConfig {
             data_dir: data_dir.into(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             labels: Labels::default(),
+            site: None,
             heartbeat: DEFAULT_HEARTBEAT,
             lost_after: DEFAULT_LOST_AFTER,
             capacity: Capacity::default(),

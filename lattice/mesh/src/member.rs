@@ -103,7 +103,10 @@ impl Member {
             incarnation,
         )?);
 
-        let presence = first_presence(&me, kind, config.name, config.version, config.labels);
+        let presence = Presence {
+            site: config.site,
+            ..first_presence(&me, kind, config.name, config.version, config.labels)
+        };
 
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let (outbox, posts) = outbox();

@@ -306,6 +306,7 @@ pub(crate) fn first_presence(
         started_at: now,
         version,
         labels,
+        site: None,
         state: MemberState::Starting,
         scheduling: Scheduling::default(),
         replicas_max: None,

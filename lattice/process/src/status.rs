@@ -197,7 +197,7 @@ mod tests {
     async fn tells_metrics_that_it_lives_and_when_it_is_ready() {
         let settings = TraceSettings::from_lookup(|_| None).expect("settings");
         let telemetry = Telemetry::start(&settings, vec![KeyValue::new("service.name", "test")]).expect("starts");
-        telemetry.instruments(true).reconnected();
+        telemetry.instruments(true).reconnected(1);
         let readiness = Readiness::default();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = StatusServer::start(local, telemetry.scrape(), readiness.clone()).await;

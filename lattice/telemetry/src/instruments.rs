@@ -140,10 +140,10 @@ impl Instruments {
         }
     }
 
-    /// Notes that the connection to NATS is a new one.
-    pub fn reconnected(&self) {
+    /// Notes that the connection to NATS was made anew, so many times.
+    pub fn reconnected(&self, times: u64) {
         if let Some(inner) = &self.metrics {
-            inner.reconnects.add(1, &[]);
+            inner.reconnects.add(times, &[]);
         }
     }
 
@@ -198,7 +198,10 @@ impl Drop for CallTimer<'_> {
 impl Timed<'_> {
     fn end(self, fault: Option<FaultKind>) {
         let took = self.began.elapsed();
-        if let Some(traffic) = &self.instruments.traffic {
+        // Who only says that somebody else is to be asked has served nothing. It will be counted there.
+        if let Some(traffic) = &self.instruments.traffic
+            && !fault.is_some_and(FaultKind::is_redirect)
+        {
             traffic.note(self.link, self.target, took, fault.is_some());
         }
         if let Some(inner) = &self.instruments.metrics {
@@ -332,6 +335,8 @@ mod tests {
         let failed: Result<(), _> = Err(Fault::new(FaultKind::Trap, "unreachable"));
         instruments.call(&link(), &target, &interface).end(&failed);
         drop(instruments.call(&link(), &target, &interface));
+        let elsewhere: Result<(), _> = Err(Fault::not_here("moved", None));
+        instruments.call(&link(), &target, &interface).end(&elsewhere);
         let traffic = instruments.traffic();
         assert_eq!(traffic.len(), 1, "{traffic:?}");
         assert_eq!((traffic[0].calls, traffic[0].failed), (5, 2), "{traffic:?}");
@@ -379,7 +384,7 @@ mod tests {
         instruments.move_phase("seal", Duration::from_millis(1));
         instruments.moved(Duration::from_millis(2));
         instruments.link_verified("accepted");
-        instruments.reconnected();
+        instruments.reconnected(1);
         instruments.round_trip(Duration::from_micros(300));
         let (target, interface) = (
             "provider/kv".parse().expect("a party"),

@@ -22,6 +22,24 @@ pub(crate) const REDIS_SERVER: Binary = Binary {
     install: "`apt-get install redis-server`",
 };
 
+pub(crate) const REGISTRY: Binary = Binary {
+    name: "docker-registry",
+    variable: "LATTICE_DOCKER_REGISTRY",
+    install: "`apt-get install docker-registry`",
+};
+
+pub(crate) const SKOPEO: Binary = Binary {
+    name: "skopeo",
+    variable: "LATTICE_SKOPEO",
+    install: "`apt-get install skopeo`",
+};
+
+pub(crate) const WASH: Binary = Binary {
+    name: "wash",
+    variable: "LATTICE_WASH",
+    install: "`cargo xtask setup` builds it; tests do without",
+};
+
 pub(crate) const JAEGER: Binary = Binary {
     name: "jaeger-all-in-one",
     variable: "LATTICE_JAEGER",
@@ -57,4 +75,18 @@ impl Binary {
             .map(|folder| folder.join(self.name))
             .find(|path| path.is_file())
     }
+}
+
+/// Returns skopeo, the tool of others for images.
+///
+/// # Panics
+///
+/// When it is not installed.
+pub fn skopeo() -> PathBuf {
+    SKOPEO.find()
+}
+
+/// Returns wasmCloud's `wash`, where there is one.
+pub fn wash() -> Option<PathBuf> {
+    WASH.look()
 }

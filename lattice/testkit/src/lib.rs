@@ -1,4 +1,4 @@
-//! What tests need to meet the real thing: a nats-server, a cluster of them, a leaf node, a redis-server, and a network that fails on
+//! What tests need to meet the real thing: a nats-server, a cluster of them, a leaf node, a redis-server, an OCI registry, and a network that fails on
 //! command.
 //!
 //! Everything here is for tests, so it panics with a message that says what to do instead of returning errors. Children are killed and
@@ -24,8 +24,10 @@ mod port;
 mod process;
 mod proxy;
 mod redis;
+mod registry;
 mod scratch;
 
+pub use binary::{skopeo, wash};
 pub use cluster::Cluster;
 pub use eventually::{Outcome, eventually};
 pub use jaeger::Jaeger;
@@ -34,4 +36,5 @@ pub use port::free_port;
 pub use process::Process;
 pub use proxy::{FaultProxy, Traffic};
 pub use redis::Redis;
+pub use registry::Registry;
 pub use scratch::Scratch;

@@ -1,10 +1,10 @@
 //! How much memory does a host take when it does nothing, and how much more with each actor that does nothing?
 
 use super::Bench;
+use super::memory::settled_bytes;
 use super::report::{Figure, Row, Target};
 use crate::lattice::Lattice;
 use anyhow::{Context, Result};
-use std::time::Duration;
 
 /// How many idle actors the cost of one is divided from.
 const ACTORS: u32 = 50;
@@ -12,12 +12,6 @@ const ACTORS: u32 = 50;
 const WARM: u32 = 50;
 /// What an idle host may take.
 const BUDGET_BYTES: f64 = 40.0 * 1024.0 * 1024.0;
-
-/// How often, and how long apart, the memory is looked at until it has settled.
-const LOOKS: u32 = 20;
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-/// A change between two looks that is none.
-const SETTLED_BYTES: f64 = 32.0 * 1024.0;
 
 /// Measures both.
 pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
@@ -56,30 +50,4 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
         row("memory/actor/first", one - idle, Target::None),
         row("memory/actor/further", (many - some) / f64::from(ACTORS), Target::None),
     ])
-}
-
-/// What a process has in memory once that does not change any more: what a compilation used goes back within seconds.
-fn settled_bytes(pid: u64) -> Result<f64> {
-    let mut before = resident_bytes(pid)?;
-    for _ in 0..LOOKS {
-        std::thread::sleep(BETWEEN_LOOKS);
-        let now = resident_bytes(pid)?;
-        if (now - before).abs() < SETTLED_BYTES {
-            return Ok(now);
-        }
-        before = now;
-    }
-    Ok(before)
-}
-
-/// What `/proc` says a process has in memory.
-fn resident_bytes(pid: u64) -> Result<f64> {
-    let path = format!("/proc/{pid}/status");
-    let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS")?;
-    let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kilobytes * 1024.0)
 }

@@ -3,12 +3,15 @@
 use super::Stage;
 use super::field::{self, Field};
 use super::load::{self, Load, Request, Tally};
+use super::lonely::Lonely;
 use super::report::{Report, Section};
 use super::shop::{self, Shop};
+use super::watch::{Shown, Watch};
 use crate::lattice::Lattice;
+use crate::program::free_port;
 use anyhow::{Context, Result, bail, ensure};
-use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How many requests each of the quiet steps sends.
@@ -30,16 +33,18 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// Pages by which requests reach every actor.
 const PAGES: [&str; 3] = ["hello", "count/visits", "ada"];
 
-/// Plays all steps on a lattice that keeps its files in `home`.
-pub(super) fn play(mut stage: Stage, home: &Path, keep: bool) -> Result<Report> {
+/// Plays all steps on a lattice that keeps its files in `home`, while others watch.
+pub(super) fn play(mut stage: Stage, home: &Path, watch: &mut Watch, keep: bool) -> Result<Report> {
     let address = format!("127.0.0.1:{}", free_port()?);
     // The manifests ask for it.
     stage.environment.push(("SHOP_ADDRESS", address.clone().into()));
+    stage.environment.extend(stage.telemetry.iter().cloned());
     let mut lattice = Lattice::new(&stage.programs, &stage.environment, home);
     let mut report = Report::default();
 
     say("starting nats-server and three hosts: cloud, edge, pi");
-    lattice.up(&[
+    let up = lattice.up(&[
+        "--observe",
         "--name",
         "cloud",
         "--label",
@@ -56,24 +61,36 @@ pub(super) fn play(mut stage: Stage, home: &Path, keep: bool) -> Result<Report> 
     };
     say("enrolling a fourth, field, and starting it outside of them");
     let field = Field::start(&lattice, &stage, home)?;
+    let mut shown = shown(&up)?;
+    shown.push(field.shown());
+    watch.meet(&shop, &shown)?;
 
     deploy(&shop)?;
+    watch.see_deployed(&shop)?;
     report.add(hello(&shop)?);
     report.add(counter(&shop)?);
     report.add(ping_pong(&shop)?);
-    report.add(cart(&shop)?);
+    follow(&shop, &stage, watch)?;
+    report.add(cart(&shop, watch)?);
     report.add(update(&shop)?);
     let (killed, healed) = kill(&shop, field)?;
     report.add(killed);
     report.add(healed);
+    watch.picture("field-killed")?;
     report.add(drain(&shop)?);
     report.add(scale(&shop)?);
     report.add(relocate(&shop)?);
     report.add(mistake(&shop)?);
     report.add(roll_back(&shop)?);
+    report.add(outage(&shop, &up)?);
+    if watch.is_on() {
+        say("looking back at all that");
+        watch.look_back(&[field::NAME])?;
+    }
 
     if keep {
         say_what_to_try(&shop.site, home, &stage);
+        watch.leave_running();
         lattice.leave_running();
     } else {
         delete(&shop)?;
@@ -81,6 +98,22 @@ pub(super) fn play(mut stage: Stage, home: &Path, keep: bool) -> Result<Report> 
         lattice.down()?;
     }
     Ok(report)
+}
+
+/// Where the hosts of `lattice up` show their metrics.
+fn shown(up: &serde_json::Value) -> Result<Vec<Shown>> {
+    let hosts = up["hosts"].as_array().context("`lattice up` printed no hosts")?;
+    let shown = hosts.iter().map(|host| {
+        let (name, address) = (host["name"].as_str(), host["metrics"].as_str());
+        let (name, address) = name
+            .zip(address)
+            .with_context(|| format!("`lattice up` printed {host}"))?;
+        Ok(Shown {
+            host: name.to_owned(),
+            address: address.to_owned(),
+        })
+    });
+    shown.collect()
 }
 
 /// Everything the shop is, from one manifest.
@@ -123,8 +156,21 @@ fn ping_pong(shop: &Shop<'_>) -> Result<Section> {
     Ok(Section::new("ping → pong", Tally::of(&shop.get("ada"), REQUESTS)))
 }
 
+/// What single calls look like to those who watch; one of them fails.
+fn follow(shop: &Shop<'_>, stage: &Stage, watch: &Watch) -> Result<()> {
+    if !watch.is_on() {
+        return Ok(());
+    }
+    say("following single calls, one to nobody among them");
+    watch.follow_request(shop)?;
+    let lonely = Lonely::start(shop.lattice, &stage.components)?;
+    watch.follow_failure(shop, &lonely)?;
+    watch.check_pages()?;
+    lonely.stop()
+}
+
 /// An actor with state goes from host to host while customers put things into it.
-fn cart(shop: &Shop<'_>) -> Result<Section> {
+fn cart(shop: &Shop<'_>, watch: &mut Watch) -> Result<Section> {
     say(&format!(
         "cart/ada: an actor with state moves from host to host {MOVES} times while it serves"
     ));
@@ -135,9 +181,10 @@ fn cart(shop: &Shop<'_>) -> Result<Section> {
     std::thread::sleep(LOAD);
     let started = Instant::now();
     let mut pauses = (0..MOVES)
-        .map(|_| shop.move_cart("ada"))
+        .map(|_| Ok(shop.move_cart("ada")?.pause))
         .collect::<Result<Vec<Duration>>>()?;
     let took = started.elapsed();
+    watch.follow_move(shop, "ada")?;
     std::thread::sleep(LOAD);
     let tally = load.finish()?;
     let (answered, counted) = ((tally.sent - tally.failed) as u64, shop.cart_count("ada")? - before);
@@ -313,6 +360,44 @@ fn roll_back(shop: &Shop<'_>) -> Result<Section> {
     Ok(section.outcome("1.1.0  →  1.0.0".to_owned()))
 }
 
+/// Nothing is lost with what carries all of it: `lattice up` starts it again, and hosts find it.
+fn outage(shop: &Shop<'_>, up: &serde_json::Value) -> Result<Section> {
+    say("kill -9 of nats-server, which carries every call and keeps all state");
+    let process = up["nats"]["process"]["pid"].as_u64();
+    let process = process.with_context(|| format!("`lattice up` printed no nats-server: {up}"))?;
+    let before = (shop.count()?, shop.cart_count("ada")?);
+    let started = Instant::now();
+    crate::shell::stdout_of(Command::new("sh").args(["-c", &format!("kill -9 {process}")]))?;
+    wait_until_answered(shop)?;
+    let took = started.elapsed();
+    shop.lattice.run(&["wait", "app/shop"])?;
+    let after = (shop.count()?, shop.cart_count("ada")?);
+    ensure!(
+        before == after,
+        "counters were at {before:?} before nats-server was killed, and are at {after:?}"
+    );
+    tell(&format!(
+        "all pages answer again after {}, and nothing is forgotten",
+        seconds(took)
+    ));
+    let section = Section::new("kill nats-server", Tally::of(&shop.get("hello"), REQUESTS));
+    Ok(section.took(took))
+}
+
+/// Returns when all pages are answered.
+fn wait_until_answered(shop: &Shop<'_>) -> Result<()> {
+    let started = Instant::now();
+    for page in PAGES {
+        while let Err(error) = load::fetch(&format!("{}/{page}", shop.site)) {
+            if started.elapsed() > HEALED_WITHIN {
+                return Err(error.context("not answered after nats-server was killed"));
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+    Ok(())
+}
+
 fn delete(shop: &Shop<'_>) -> Result<()> {
     say("lattice app delete shop");
     let started = Instant::now();
@@ -352,11 +437,6 @@ fn replicas_on(shop: &Shop<'_>, actor: &str, host: &str) -> Result<u32> {
     Ok(there.map_or(0, |(_, count)| *count))
 }
 
-/// A port that was free a moment ago. The HTTP provider says so if somebody else was quicker.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 fn seconds(took: Duration) -> String {
     format!("{:.1} s", took.as_secs_f64())
 }
@@ -365,7 +445,8 @@ fn say(what: &str) {
     println!("• {what}");
 }
 
-fn tell(what: &str) {
+/// Tells what came of something.
+pub(super) fn tell(what: &str) {
     println!("    {what}");
 }
 

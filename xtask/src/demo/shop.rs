@@ -2,7 +2,7 @@
 
 use super::load::{self, Request};
 use crate::lattice::Lattice;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::path::Path;
 use std::time::Duration;
@@ -50,6 +50,17 @@ pub(super) struct Progress {
     phase: String,
     actors: Vec<Actor>,
     providers: Vec<Provider>,
+}
+
+/// What came of a move.
+#[derive(Clone, Debug)]
+pub(super) struct Moved {
+    /// The host it was on.
+    pub(super) from: String,
+    /// The host it is on now.
+    pub(super) to: String,
+    /// How long it stood still.
+    pub(super) pause: Duration,
 }
 
 #[derive(Debug, Deserialize)]
@@ -134,13 +145,20 @@ impl Shop<'_> {
             .with_context(|| format!("the cart answered {text:?}"))
     }
 
-    /// Moves a customer's cart to another host, and says how long it stood still.
-    pub(super) fn move_cart(&self, customer: &str) -> Result<Duration> {
+    /// Moves a customer's cart to another host.
+    pub(super) fn move_cart(&self, customer: &str) -> Result<Moved> {
         let cart = format!("cart/{customer}");
         let moved = self.lattice.json(&["move", &cart, "--to", "zone=edge"])?;
-        let pause = moved["pauseUs"].as_u64();
-        let pause = pause.with_context(|| format!("`lattice move` printed {moved}"))?;
-        Ok(Duration::from_micros(pause))
+        let host = |end: &str| moved[end].as_str().map(str::to_owned);
+        let (from, to, pause) = (host("from"), host("to"), moved["pauseUs"].as_u64());
+        let (Some(from), Some(to), Some(pause)) = (from, to, pause) else {
+            bail!("`lattice move` printed {moved}");
+        };
+        Ok(Moved {
+            from,
+            to,
+            pause: Duration::from_micros(pause),
+        })
     }
 
     /// The names of what the lattice has of a kind, such as `actors`.

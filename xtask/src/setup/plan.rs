@@ -1,6 +1,6 @@
 //! Decides where a tool comes from. No I/O: facts in, ways out, best first.
 
-use super::tool::{Go, Pip, Tool};
+use super::tool::{Cargo, Go, Pip, Tool};
 use crate::machine::{Apt, Machine};
 use crate::version::Version;
 use std::path::PathBuf;
@@ -22,6 +22,7 @@ pub(crate) enum Way {
     Pip(Pip),
     Apt(&'static [&'static str]),
     Go(Go),
+    Cargo(Cargo),
 }
 
 /// How to get a tool.
@@ -48,6 +49,8 @@ pub(crate) fn plan(tool: &Tool, machine: &Machine, found: &[Found]) -> Plan {
         ways.extend(tool.pip.filter(|_| python).map(Way::Pip));
         ways.extend(tool.apt.filter(|_| machine.apt == Apt::Usable).map(Way::Apt));
         ways.extend(tool.go.filter(|_| machine.go).map(Way::Go));
+        // We were started by it.
+        ways.extend(tool.cargo.map(Way::Cargo));
     }
     Plan {
         ways,

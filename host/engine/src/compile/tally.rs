@@ -10,6 +10,8 @@ pub struct Loads {
     pub from_memory: u64,
     /// They had been compiled before.
     pub from_disk: u64,
+    /// They had been compiled elsewhere and signed.
+    pub signed: u64,
     /// They were compiled, or could not be.
     pub compiled: u64,
     /// How long the compiler took for those.
@@ -20,6 +22,7 @@ pub struct Loads {
 pub(super) struct Tally {
     from_memory: AtomicU64,
     from_disk: AtomicU64,
+    signed: AtomicU64,
     compiled: AtomicU64,
     compile_micros: AtomicU64,
 }
@@ -29,10 +32,16 @@ impl Tally {
         self.from_memory.fetch_add(1, Relaxed);
     }
 
+    #[cfg(feature = "compiler")]
     pub(super) fn was_on_disk(&self) {
         self.from_disk.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn was_signed(&self) {
+        self.signed.fetch_add(1, Relaxed);
+    }
+
+    #[cfg(feature = "compiler")]
     pub(super) fn was_compiled(&self, took: Duration) {
         self.compiled.fetch_add(1, Relaxed);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -43,6 +52,7 @@ impl Tally {
         Loads {
             from_memory: self.from_memory.load(Relaxed),
             from_disk: self.from_disk.load(Relaxed),
+            signed: self.signed.load(Relaxed),
             compiled: self.compiled.load(Relaxed),
             compile_time: Duration::from_micros(self.compile_micros.load(Relaxed)),
         }

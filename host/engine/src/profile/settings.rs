@@ -1,11 +1,15 @@
 //! A plan as settings of wasmtime.
 
+use lattice_core::aot::CodeArch;
+#[cfg(feature = "compiler")]
+use lattice_core::aot::{CodeShape, CodeTarget};
+use lattice_core::token::CodeFlavor;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, Memory, MemoryType, PoolingAllocationConfig, Result, Store,
 };
 
-use super::Profile;
 use super::plan::{Plan, Shape};
+use super::{Compilation, Profile};
 
 /// Whether guests of an engine may use the component model's asynchrony.
 ///
@@ -28,21 +32,65 @@ impl Flavor {
     }
 }
 
+impl From<CodeFlavor> for Flavor {
+    fn from(flavor: CodeFlavor) -> Self {
+        match flavor {
+            CodeFlavor::Sequential => Self::Sequential,
+            CodeFlavor::Resident => Self::Resident,
+            CodeFlavor::Concurrent => Self::Concurrent,
+        }
+    }
+}
+
+impl From<Flavor> for CodeFlavor {
+    fn from(flavor: Flavor) -> Self {
+        match flavor {
+            Flavor::Sequential => Self::Sequential,
+            Flavor::Resident => Self::Resident,
+            Flavor::Concurrent => Self::Concurrent,
+        }
+    }
+}
+
 /// The stack a guest may use. Interpreters of Python and JavaScript that are compiled to WebAssembly recurse deeply.
 const GUEST_STACK_BYTES: usize = 1 << 20;
 /// What host functions need on top, since they run on the guest's stack.
 const HOST_STACK_BYTES: usize = 1 << 20;
 const HOST_STACK_BYTES_SMALL: usize = 512 << 10;
 
-pub(super) fn engine(plan: &Plan, flavor: Flavor) -> Result<Engine> {
-    let engine = Engine::new(&config(plan, flavor)?)?;
+pub(super) fn engine(plan: &Plan, flavor: Flavor, compilation: Compilation) -> Result<Engine> {
+    let mut config = config(plan.shape, flavor)?;
+    if plan.profile == Profile::Pulley {
+        config.target(CodeArch::interpreter().triple())?;
+    }
+    #[cfg(feature = "compiler")]
+    config.enable_compiler(compilation == Compilation::Here);
+    #[cfg(not(feature = "compiler"))]
+    let _ = compilation;
+    let engine = Engine::new(&config)?;
     // On-demand memory is reserved when an instance is made: find out now whether that works.
     let mut store = Store::new(&engine, ());
     Memory::new(&mut store, MemoryType::new(1, None))?;
     Ok(engine)
 }
 
-fn config(plan: &Plan, flavor: Flavor) -> Result<Config> {
+/// An engine that compiles for another machine, and runs nothing. Processor features beyond what each such machine has are not
+/// made use of.
+#[cfg(feature = "compiler")]
+pub(crate) fn for_target(target: CodeTarget, flavor: Flavor) -> Result<Engine> {
+    let shape = match target.shape() {
+        // How many places there are is of no consequence to the code.
+        CodeShape::Server => Shape::Pool { slots: 1 },
+        CodeShape::Edge64 => Shape::OnDemand,
+    };
+    let mut config = config(shape, flavor)?;
+    config.target(target.arch().triple())?;
+    config.parallel_compilation(true);
+    Engine::new(&config)
+}
+
+/// What engines of both kinds have in common: all that code depends on. A change here is a new [`ENGINE`](crate::ENGINE).
+fn config(shape: Shape, flavor: Flavor) -> Result<Config> {
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.concurrency_support(flavor.is_concurrent());
@@ -50,7 +98,7 @@ fn config(plan: &Plan, flavor: Flavor) -> Result<Config> {
     config.async_stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES);
     let shape = match flavor {
         Flavor::Resident => Shape::OnDemand,
-        Flavor::Sequential | Flavor::Concurrent => plan.shape,
+        Flavor::Sequential | Flavor::Concurrent => shape,
     };
     match shape {
         Shape::Pool { slots } => {
@@ -63,11 +111,9 @@ fn config(plan: &Plan, flavor: Flavor) -> Result<Config> {
             config.memory_guard_size(64 << 10);
             config.guard_before_linear_memory(false);
             config.memory_may_move(true);
+            #[cfg(feature = "compiler")]
             config.parallel_compilation(false);
         }
-    }
-    if plan.profile == Profile::Pulley {
-        config.target(if usize::BITS == 64 { "pulley64" } else { "pulley32" })?;
     }
     Ok(config)
 }

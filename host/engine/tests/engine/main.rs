@@ -1,5 +1,6 @@
 //! The engine with real guests, and with small ones written out where the point is to misbehave.
 
+mod aot;
 mod bridge;
 mod cache;
 mod capabilities;

@@ -6,3 +6,4 @@ mod flood;
 mod kill;
 mod process;
 mod start;
+mod watched;

@@ -92,6 +92,26 @@ fn every_mistake_in_the_configuration_is_told_at_once() {
 }
 
 #[test]
+fn the_first_of_several_files_wins() {
+    let operator = nkeys::KeyPair::new_operator().public_key();
+    let scratch = Scratch::new("hostd-configs");
+    let own = scratch.write("host.toml", "grace = '5s'\n");
+    let enrolment = scratch.write(
+        "enrolment.toml",
+        format!("grace = '9s'\nlattice = 'field'\noperators = ['{operator}']\n"),
+    );
+    let mut command = program();
+    command.arg("--print-config").arg("--data-dir").arg(scratch.path());
+    command.arg("--config").arg(own).arg("--config").arg(enrolment);
+    let output = command.output().unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&config["grace-ms"], &config["lattice"]),
+        (&5_000.into(), &"field".into())
+    );
+}
+
+#[test]
 fn prints_what_it_made_of_the_configuration() {
     let operator = nkeys::KeyPair::new_operator().public_key();
     let mut command = program();

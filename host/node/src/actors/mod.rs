@@ -1,5 +1,6 @@
 //! The actors on this host.
 
+mod code;
 mod hosted;
 mod operations;
 mod probe;
@@ -83,6 +84,13 @@ impl Actors {
         statuses.extend(coming.map(|(_, spec)| not_ready(spec)));
         statuses.sort_by(|a, b| a.name().cmp(b.name()));
         statuses
+    }
+
+    /// What is being started here, serves, or finishes what it has.
+    pub(crate) fn specs(&self) -> Vec<ActorSpec> {
+        let starting: Vec<_> = self.starting.lock().values().cloned().collect();
+        let here = self.all().into_iter().map(|hosted| hosted.spec.clone());
+        here.chain(starting).collect()
     }
 
     /// How many calls run here, over all actors.

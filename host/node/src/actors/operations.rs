@@ -3,17 +3,18 @@
 //! The order is the same for all of them, and is what makes a move lose nothing: ready first, then told, then drained.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use lattice_control::{
-    ActorScale, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, ControlError, ErrorKind, ProgressSink,
+    ActorFetch, ActorFetched, ActorScale, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, ControlError,
+    ErrorKind, ProgressSink,
 };
-use lattice_core::{ActorName, ActorSpec, Digest, Party};
+use lattice_core::{ActorName, ActorSpec, Digest, OnPartition, Party, UnixSeconds};
 use lattice_engine::{ActorOptions, Compiled};
 use serde_json::json;
 use tokio::task::JoinError;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Hosted, probe, refusal};
 use crate::events::{names, tell_ordered};
@@ -93,12 +94,13 @@ impl Shared {
             });
         }
         let _shown = self.actors.show_starting(&spec);
-        let (compiled, from_cache) = self.load(&spec.digest, progress).await?;
+        self.check_signed(&spec, progress).await?;
+        let (compiled, from_cache) = self.load(&spec.digest, &spec.image, progress).await?;
         progress.step(format!("linking `{}`", spec.name));
         let hosted = Arc::new(self.build_when_linked(spec, &compiled, replicas).await?);
-        if hosted.kind().is_some() {
+        if let Some(kind) = hosted.kind() {
             progress.step(format!("making ready to keep the state of `{}`", hosted.spec.name));
-            self.stateful.open(self).await?;
+            self.stateful.open(self, kind).await?;
         }
         if let Some(probe) = &probe {
             progress.step(format!("probing `{}`", hosted.spec.name));
@@ -223,16 +225,53 @@ impl Shared {
         })
     }
 
-    /// Fetches and compiles a component; says whether this host had it already.
+    /// Has the component of an actor ready on disk, should it be placed here.
+    pub(crate) async fn fetch_actor(
+        &self,
+        request: &ActorFetch,
+        progress: &ProgressSink,
+    ) -> Result<ActorFetched, ControlError> {
+        let (spec, started) = (&request.spec, Instant::now());
+        self.check_placement(spec)?;
+        self.check_signed(spec, progress).await?;
+        let (_, from_cache) = self.load(&spec.digest, &spec.image, progress).await?;
+        info!(actor = %spec.name, digest = %spec.digest, from_cache, "component had ready");
+        Ok(ActorFetched {
+            from_cache,
+            took_ms: elapsed_ms(started),
+        })
+    }
+
+    /// Makes sure that a component is signed, if the lattice's policy demands it. Nothing is fetched before.
+    async fn check_signed(&self, spec: &ActorSpec, progress: &ProgressSink) -> Result<(), ControlError> {
+        let trust = self.member.trust().current();
+        if trust.image_policy().is_any() {
+            return Ok(());
+        }
+        let digest = &spec.digest;
+        progress.step(format!("looking for a signature of component {}", digest.short()));
+        let now = UnixSeconds::from(SystemTime::now());
+        let signed = self.artifacts.signed(digest, &spec.image, &trust, now).await;
+        let verified = signed.map_err(|error| refusal::from_signature(&error))?;
+        debug!(actor = %spec.name, %digest, issuer = %verified.issuer, token = verified.token_id, "component signed");
+        Ok(())
+    }
+
+    /// Fetches a component, which came from `image` once, and compiles it, or loads what others compiled of it; says whether this host had
+    /// it already.
     pub(crate) async fn load(
         &self,
         digest: &Digest,
+        image: &str,
         progress: &ProgressSink,
     ) -> Result<(Arc<Compiled>, bool), ControlError> {
+        if let Some(loaded) = self.load_code(digest, progress).await? {
+            return Ok(loaded);
+        }
         progress.step(format!("fetching component {}", digest.short()));
         let fetched = self
             .artifacts
-            .fetch(digest)
+            .fetch(digest, image)
             .await
             .map_err(|error| refusal::from_fetch(&error))?;
         progress.step(format!("compiling component {}", digest.short()));
@@ -282,6 +321,13 @@ impl Shared {
             let help =
                 "a stateful actor exports lattice:actor/lifecycle; `lattice inspect` shows what this one exports";
             return Err(ControlError::invalid(message).with_help(help));
+        }
+        if engine.is_stateful() && spec.on_partition == Some(OnPartition::Stay) && spec.home().is_none() {
+            let message = format!(
+                "the state of `{}` is to stay at its site, and it is bound to none",
+                spec.name
+            );
+            return Err(ControlError::invalid(message).with_help("bind it: `placement: {require: {site: NAME}}`"));
         }
         Ok(Hosted::new(spec, engine, replicas, Arc::clone(&self.failures)))
     }

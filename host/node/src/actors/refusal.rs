@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use lattice_control::{ControlError, ErrorKind};
-use lattice_core::Party;
+use lattice_core::aot::CodeTarget;
+use lattice_core::token::ImageRefusal;
+use lattice_core::{Digest, Party};
 use lattice_engine::{ImportProblemKind, InterfaceClass, LoadError, StartError};
+use lattice_oci::OciErrorKind;
 
-use crate::artifacts::FetchError;
+use super::code::CodeProblem;
+use crate::artifacts::{CodeError, FetchError, NotSigned};
 use crate::chain::chain;
 use crate::grants::link_command;
 
@@ -65,6 +69,22 @@ pub(crate) fn from_load(error: &LoadError) -> ControlError {
     ControlError::new(kind, chain(error))
 }
 
+/// Tells a component that was not compiled for this host, which does not compile.
+pub(super) fn from_code(digest: &Digest, target: CodeTarget, problem: &CodeProblem) -> ControlError {
+    let message = format!(
+        "this host compiles nothing, and component {} cannot run: {}",
+        digest.short(),
+        chain(problem)
+    );
+    let kind = match problem {
+        CodeProblem::Code(CodeError::NotFound(_)) => ErrorKind::NotFound,
+        CodeProblem::Code(CodeError::Unsigned(_) | CodeError::Refused { .. }) => ErrorKind::Denied,
+        CodeProblem::Code(CodeError::Fetch(error)) => return from_fetch(error),
+        CodeProblem::Code(CodeError::Unreadable { .. }) | CodeProblem::Load(_) => ErrorKind::Invalid,
+    };
+    ControlError::new(kind, message).with_help(format!("lattice aot {digest} {} --store", target.options()))
+}
+
 /// Tells a component that cannot be had.
 pub(crate) fn from_fetch(error: &FetchError) -> ControlError {
     let help = "start it from its file, which stores it: `lattice start actor NAME FILE`";
@@ -72,9 +92,33 @@ pub(crate) fn from_fetch(error: &FetchError) -> ControlError {
         FetchError::NotFound(_) => ControlError::not_found(chain(error)).with_help(help),
         FetchError::WrongDigest { .. } => ControlError::denied(chain(error))
             .with_help("somebody tampered with the artifact store; store the component again"),
+        FetchError::Registry { error: cause, .. } => {
+            let kind = match cause.kind() {
+                OciErrorKind::NotFound => ErrorKind::NotFound,
+                OciErrorKind::Denied => ErrorKind::Denied,
+                OciErrorKind::Unusable => ErrorKind::Invalid,
+                OciErrorKind::Unreachable => ErrorKind::Unreachable,
+            };
+            ControlError::new(kind, chain(error)).with_help(cause.help())
+        }
         FetchError::TooLarge { .. } => ControlError::invalid(chain(error)),
         FetchError::Store(_) => ControlError::new(ErrorKind::Unreachable, chain(error))
             .with_help("`lattice doctor` looks at NATS and JetStream"),
         FetchError::Disk(_) => ControlError::internal(chain(error)).with_help("is the host's disk full or read-only?"),
     }
+}
+
+/// Tells a component that nobody signed who may.
+pub(crate) fn from_signature(error: &NotSigned) -> ControlError {
+    let mut help = match error.refusal {
+        ImageRefusal::Unsigned | ImageRefusal::OtherComponent { .. } => {
+            "sign it: `lattice push --sign`, or `lattice start actor … --sign`, with the key of an issuer with the role `image`"
+        }
+        _ => "sign it with a key that the lattice trusts for images: `lattice key show` lists them",
+    }
+    .to_owned();
+    for who in &error.unasked {
+        help = format!("{help}; {who}");
+    }
+    ControlError::denied(error.to_string()).with_help(help)
 }

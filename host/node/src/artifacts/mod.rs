@@ -1,7 +1,11 @@
-//! Components, by digest: from this host's disk, else from the lattice's artifact store. What came from elsewhere is hashed
-//! before it is kept, so neither the store nor the broker has to be trusted.
+//! Components, by digest: from this host's disk, else from the lattice's artifact store, else from the registry they came from. What
+//! came from elsewhere is hashed before it is kept, so neither store nor broker nor registry has to be trusted.
 
+mod code;
+mod registry;
+mod signed;
 mod store;
+mod sweep;
 
 use std::io;
 use std::path::PathBuf;
@@ -9,18 +13,34 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use lattice_bus::{Bus, ObjectError, StateError};
 use lattice_control::{ARTIFACT_BYTES_MAX, artifact_name};
+use lattice_core::token::ImageTokens;
 use lattice_core::{Digest, LatticeId, subject};
+use lattice_oci::{OciError, Registries};
+use tokio::sync::Notify;
 use tracing::debug;
 
+pub(crate) use code::CodeError;
+pub(crate) use signed::NotSigned;
 use store::BlobStore;
+pub(crate) use sweep::{keep_small, tend_signatures};
 
+use crate::config::BlobLimits;
+use crate::tasks::Tasks;
 use crate::turns::Turns;
 
 /// Fetches components.
 pub(crate) struct Artifacts {
     disk: BlobStore,
+    /// What is signed of code that was compiled elsewhere.
+    statements: PathBuf,
     bus: Bus,
     bucket: String,
+    /// None: registries are not for this host to ask.
+    registries: Option<Registries>,
+    limits: BlobLimits,
+    tasks: Tasks,
+    /// Told when something new was kept.
+    grown: Notify,
     /// One fetch per digest at a time: the second asker finds the first one's result on disk.
     turns: Turns<Digest>,
 }
@@ -47,6 +67,15 @@ pub(crate) enum FetchError {
         /// Its size.
         bytes: u64,
     },
+    /// Nobody stored it, and its registry does not give it.
+    #[error("there is no component {digest} in the lattice's artifact store, and its registry does not help")]
+    Registry {
+        /// Which.
+        digest: Digest,
+        /// What the registry said.
+        #[source]
+        error: OciError,
+    },
     /// The store cannot be read now.
     #[error("the artifact store cannot be read: {0}")]
     Store(String),
@@ -62,26 +91,44 @@ pub(crate) struct Fetched {
 }
 
 impl Artifacts {
-    /// Keeps components in `folder`.
-    pub(crate) fn open(folder: PathBuf, bus: Bus, lattice: &LatticeId) -> io::Result<Self> {
+    /// Keeps components in `folder`, and in `statements` what is signed of code.
+    pub(crate) fn open(
+        folder: PathBuf,
+        statements: PathBuf,
+        bus: Bus,
+        lattice: &LatticeId,
+        registries: Option<Registries>,
+        limits: BlobLimits,
+        tasks: Tasks,
+    ) -> io::Result<Self> {
         let bucket = subject::buckets(lattice).artifacts;
+        let disk = BlobStore::open(folder)?;
+        // Nobody else writes here, and we have not begun.
+        disk.remove_leftovers()?;
         Ok(Self {
-            disk: BlobStore::open(folder)?,
+            disk,
+            statements,
             bus,
             bucket,
+            registries,
+            limits,
+            tasks,
+            grown: Notify::new(),
             turns: Turns::default(),
         })
     }
 
-    /// Returns the component of that digest. A host that was cut off starts what it has run before.
-    pub(crate) async fn fetch(&self, digest: &Digest) -> Result<Fetched, FetchError> {
+    /// Returns the component of that digest, which came from `image` once. A host that was cut off starts what it has run before.
+    pub(crate) async fn fetch(&self, digest: &Digest, image: &str) -> Result<Fetched, FetchError> {
         let _turn = self.turns.take(digest).await;
         if let Some(bytes) = self.read(*digest).await? {
             return Ok(Fetched { bytes, from_disk: true });
         }
-        let bytes = self.download(digest).await?;
+        let (bytes, tokens) = self.obtain(digest, image).await?;
         let (disk, digest, kept) = (self.disk.clone(), *digest, bytes.clone());
         blocking(move || disk.put(&digest, &kept)).await?;
+        self.keep_tokens(&digest, tokens).await?;
+        self.grown.notify_one();
         debug!(%digest, bytes = bytes.len(), "component fetched");
         Ok(Fetched {
             bytes,
@@ -92,6 +139,43 @@ impl Artifacts {
     async fn read(&self, digest: Digest) -> Result<Option<Bytes>, FetchError> {
         let disk = self.disk.clone();
         blocking(move || disk.get(&digest)).await
+    }
+
+    /// Gets a component from elsewhere, and its signatures with it: whether anybody wants to see them may change while this host is cut
+    /// off.
+    async fn obtain(&self, digest: &Digest, image: &str) -> Result<(Bytes, ImageTokens), FetchError> {
+        match self.download(digest).await {
+            Ok(bytes) => {
+                let tokens = self.stored_tokens(digest).await;
+                Ok((bytes, tokens.unwrap_or_else(|_| ImageTokens::none(*digest))))
+            }
+            // What lies in the store is of no use, or cannot be reached; the registry may have it yet.
+            Err(not_stored) => match self.origin(image) {
+                None => Err(not_stored),
+                Some(origin) => match origin.component(digest).await {
+                    Ok(found) => {
+                        self.share(digest, &found);
+                        Ok(found)
+                    }
+                    Err(error) if matches!(not_stored, FetchError::NotFound(_)) => {
+                        Err(FetchError::Registry { digest: *digest, error })
+                    }
+                    Err(error) => {
+                        debug!(%digest, %error, "the registry does not help either");
+                        Err(not_stored)
+                    }
+                },
+            },
+        }
+    }
+
+    /// Keeps signatures on disk, where a host that is cut off finds them.
+    async fn keep_tokens(&self, digest: &Digest, tokens: ImageTokens) -> Result<(), FetchError> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let (disk, digest) = (self.disk.clone(), *digest);
+        blocking(move || disk.add_tokens(&digest, &tokens)).await
     }
 
     async fn download(&self, digest: &Digest) -> Result<Bytes, FetchError> {

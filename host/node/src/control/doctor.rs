@@ -7,6 +7,7 @@ use lattice_bus::ServerInfo;
 use lattice_control::Check;
 use lattice_core::UnixSeconds;
 use lattice_core::text::{format_bytes, format_duration};
+use lattice_engine::{Compilation, ENGINE, Profile, ProfileReport, Why};
 
 /// The oldest nats-server with the features we cannot do without (per-message TTL).
 const NATS_MINIMUM: (u64, u64) = (2, 11);
@@ -20,6 +21,34 @@ const DISK_WARNING: u64 = 512 << 20;
 const DISK_FAILED: u64 = 64 << 20;
 /// Tokens that end sooner should be renewed.
 const TOKEN_WARNING: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// Judges how components are run here. Which profile is best the engine has decided; here is what that means for who uses it.
+pub(super) fn engine(report: &ProfileReport) -> Check {
+    let instances = match report.instances_max {
+        Some(most) => format!("{most} instances at a time"),
+        None => "instances as memory allows".to_owned(),
+    };
+    let compiles = match report.compilation {
+        Compilation::Here => format!("compiles for {}", report.target),
+        Compilation::Elsewhere => format!("compiles nothing, runs signed code for {} ({ENGINE})", report.target),
+    };
+    let what = format!("{report}; {instances}; {compiles}");
+    match (report.profile, &report.why) {
+        (Profile::Pulley, Why::MayNotExecute) => Check::warning(
+            "engine",
+            what,
+            "an interpreter runs components some ten times slower than their own code",
+            "let this process make memory executable: without MemoryDenyWriteExecute= in its unit, or a like rule of the system",
+        ),
+        (_, Why::InsteadOf { .. } | Why::LastResort) => Check::warning(
+            "engine",
+            what,
+            "components run, though not in the best way",
+            "see what did not work; `--engine-profile auto` takes what fits",
+        ),
+        _ => Check::ok("engine", what),
+    }
+}
 
 /// Judges the server that this host is connected to.
 pub(super) fn nats(connected: bool, server: &ServerInfo) -> Check {

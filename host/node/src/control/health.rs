@@ -20,7 +20,7 @@ pub(super) async fn check(shared: &Arc<Shared>) -> DoctorReport {
     let now = UnixSeconds::from(SystemTime::now());
     let profile = shared.engine.profile();
     let mut checks = vec![
-        Check::ok("engine", profile.to_string()),
+        doctor::engine(profile),
         doctor::nats(shared.bus.is_connected(), &shared.bus.server_info()),
     ];
     if shared.bus.is_connected() {

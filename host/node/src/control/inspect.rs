@@ -27,7 +27,8 @@ pub(super) async fn inspect(
             Ok(shape(shared, hosted.compiled(), &source, Some(&view)))
         }
         InspectTarget::Artifact(digest) => {
-            let (compiled, _) = shared.load(digest, progress).await?;
+            // Anybody may ask to have a component looked at; what the lattice does not have is not fetched for that.
+            let (compiled, _) = shared.load(digest, "", progress).await?;
             let nobody = shared.source_of(&nobody(), &compiled);
             Ok(shape(shared, &compiled, &nobody, None))
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lattice_control::{ActorStatus, InventoryReply, MemberSummary, PlacementsReply};
 use lattice_core::presence::MemberState;
 use lattice_core::{ActorName, Party};
+use lattice_engine::{Compilation, ENGINE};
 
 use crate::shared::Shared;
 
@@ -23,11 +24,21 @@ pub(super) fn summary(shared: &Shared) -> MemberSummary {
         scheduling: shared.scheduling(),
         labels: shared.labels(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: engine(shared),
         started_at: presence.map(|presence| presence.started_at).unwrap_or_default(),
         actors: u32::try_from(shared.actors.statuses().len()).unwrap_or(u32::MAX),
         providers: u32::try_from(shared.providers.statuses().len()).unwrap_or(u32::MAX),
         sees: directory.members().iter().map(|member| member.id().clone()).collect(),
         token: me.as_ref().map(|me| me.token.token.to_string()).unwrap_or_default(),
+    }
+}
+
+/// How it runs components, in a word or two.
+fn engine(shared: &Shared) -> String {
+    let report = shared.engine.profile();
+    match report.compilation {
+        Compilation::Here => report.profile.to_string(),
+        Compilation::Elsewhere => format!("{}, no compiler", report.profile),
     }
 }
 
@@ -49,11 +60,10 @@ pub(super) fn inventory(shared: &Shared) -> InventoryReply {
 
 fn actors(shared: &Shared) -> Vec<ActorStatus> {
     let mut actors = shared.actors.statuses();
-    if let Some(runtime) = shared.stateful.runtime() {
-        let is_stateful = |name: &ActorName| shared.actors.get(name).is_some_and(|hosted| hosted.kind().is_some());
-        for actor in actors.iter_mut().filter(|actor| is_stateful(&actor.spec.name)) {
-            actor.awake = Some(runtime.live_count_of(&actor.spec.name) as u64);
-        }
+    let is_stateful = |name: &ActorName| shared.actors.get(name).is_some_and(|hosted| hosted.kind().is_some());
+    for actor in actors.iter_mut().filter(|actor| is_stateful(&actor.spec.name)) {
+        let runtime = shared.stateful.runtime(&actor.spec.name);
+        actor.awake = runtime.map(|runtime| runtime.live_count_of(&actor.spec.name) as u64);
     }
     actors
 }
@@ -81,7 +91,13 @@ fn facts(shared: &Shared) -> BTreeMap<String, String> {
     let profile = shared.engine.profile();
     let facts = [
         ("engine.profile", profile.profile.to_string()),
-        ("engine.why", profile.why.clone()),
+        ("engine.why", profile.why.to_string()),
+        ("engine.code", profile.target.to_string()),
+        ("engine.version", ENGINE.to_owned()),
+        (
+            "engine.compiles",
+            (profile.compilation == Compilation::Here).to_string(),
+        ),
         ("nats.server", format!("{} {}", server.name, server.version)),
         ("nats.connected", shared.bus.is_connected().to_string()),
         ("memory.resident", load.memory_bytes.to_string()),

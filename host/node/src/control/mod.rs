@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use lattice_capability::CallContext;
 use lattice_control::{
-    ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop, ActorStopped, AppsProgress,
-    AppsProgressReply, Call, CallReply, ControlError, Doctor, DoctorReport, Handler, HostSchedule, HostStop,
-    HostStopping, Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed, KeyedMove, KeyedMoved,
-    Links, LinksReply, Logs, LogsReply, MemberSummary, Ping, Placements, PlacementsReply, ProgressSink, ProviderStart,
-    ProviderStarted, ProviderStop, ProviderStopped, Traces, TracesReply, Traffic, TrafficReply, Verb,
+    ActorFetch, ActorFetched, ActorInspect, ActorScale, ActorShape, ActorStart, ActorStarted, ActorStatus, ActorStop,
+    ActorStopped, AppsProgress, AppsProgressReply, Call, CallReply, ControlError, Doctor, DoctorReport, Handler,
+    HostSchedule, HostStop, HostStopping, Inventory, InventoryReply, KeyedFind, KeyedFound, KeyedList, KeyedListed,
+    KeyedMove, KeyedMoved, Links, LinksReply, Logs, LogsReply, MemberSummary, Ping, Placements, PlacementsReply,
+    ProgressSink, ProviderStart, ProviderStarted, ProviderStop, ProviderStopped, Traces, TracesReply, Traffic,
+    TrafficReply, Verb,
 };
 use lattice_core::{LinkId, LinkLabel, Party, VersionedInterface};
 
@@ -135,6 +136,10 @@ impl Handler for NodeHandler {
         let (ordered, progress) = Ordered::begin(&self.shared.tracer, Verb::ActorStop, &progress);
         let about = format!("actor/{}", request.actor);
         ordered.end(&about, self.shared.stop_actor(&request, &progress).await)
+    }
+
+    async fn actor_fetch(&self, request: ActorFetch, progress: ProgressSink) -> Result<ActorFetched, ControlError> {
+        self.shared.fetch_actor(&request, &progress).await
     }
 
     async fn actor_inspect(&self, request: ActorInspect, progress: ProgressSink) -> Result<ActorShape, ControlError> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use lattice_core::{ActorName, KeyedActor, MemberId, TraceContext};
-use lattice_stateful::MoveOrder;
+use lattice_stateful::{MoveOrder, Runtime};
 use lattice_telemetry::{SpanKind, Status};
 use tracing::{info, warn};
 
@@ -25,8 +25,8 @@ impl Shared {
         until: Instant,
         part_of: Option<&TraceContext>,
     ) {
-        let Some(runtime) = self.stateful.runtime() else { return };
-        let mut live = runtime.live();
+        let awake = |runtime: &'_ Runtime| runtime.live().into_iter();
+        let mut live: Vec<_> = self.stateful.runtimes().flat_map(awake).collect();
         live.retain(|actor| name.is_none_or(|name| actor.name == *name));
         if live.is_empty() {
             return;
@@ -34,7 +34,8 @@ impl Shared {
         info!(actors = live.len(), "moving stateful actors to other hosts");
         let span = self.tracer.always("evacuate", SpanKind::Internal, part_of);
         let moves = futures::stream::iter(live).map(async |actor| {
-            let Some(to) = self.home_without_me(&actor) else {
+            let runtime = self.stateful.runtime(&actor.name);
+            let (Some(to), Some(runtime)) = (self.home_without_me(&actor), runtime) else {
                 return false;
             };
             let order = MoveOrder {

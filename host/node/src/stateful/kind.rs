@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lattice_core::{ActorName, ActorSpec, Digest, Limits, Stateful};
+use lattice_core::{ActorName, ActorSpec, Digest, Limits, SiteName, Stateful};
 use lattice_engine::Actor;
 use lattice_stateful::{Instance, Kind, WakeError, Waking};
 
@@ -17,6 +17,8 @@ pub(crate) struct EngineKind {
     component: Digest,
     limits: Limits,
     policy: Stateful,
+    /// The site where its records are, if not in the hub.
+    home: Option<SiteName>,
     failures: Arc<Failures>,
 }
 
@@ -30,6 +32,7 @@ impl EngineKind {
                 component: spec.digest,
                 limits: spec.limits.clone(),
                 policy: spec.kind.stateful().copied().unwrap_or_default(),
+                home: spec.home(),
                 failures: Arc::clone(failures),
             })
         })
@@ -37,6 +40,10 @@ impl EngineKind {
 
     pub(crate) fn name(&self) -> &ActorName {
         &self.name
+    }
+
+    pub(crate) fn home(&self) -> Option<&SiteName> {
+        self.home.as_ref()
     }
 }
 

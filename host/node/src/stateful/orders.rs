@@ -31,7 +31,7 @@ impl Shared {
     }
 
     fn keyed_runtime(&self, name: &ActorName) -> Result<&Runtime, ControlError> {
-        self.stateful.runtime().ok_or_else(|| {
+        self.stateful.runtime(name).ok_or_else(|| {
             ControlError::not_found(format!("no stateful actor `{name}` runs on this host"))
                 .with_help("`lattice get actors` shows what runs where")
         })
@@ -54,7 +54,7 @@ impl Shared {
 
     /// Says which stateful actors of a name are awake here.
     pub(crate) fn keyed_list(&self, request: &KeyedList) -> KeyedListed {
-        let Some(runtime) = self.stateful.runtime() else {
+        let Some(runtime) = self.stateful.runtime(&request.name) else {
             return KeyedListed::default();
         };
         let awake = runtime.live().into_iter().filter(|actor| actor.name == request.name);

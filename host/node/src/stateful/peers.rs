@@ -116,7 +116,7 @@ impl Shared {
 
     fn awake_here(&self, call: &Call<'_>, target: &KeyedTarget) -> Option<(&Runtime, KeyedActor)> {
         let actor = KeyedActor::new(call.link.target.as_actor()?.clone(), target.key.clone());
-        let runtime = self.stateful.runtime()?;
+        let runtime = self.stateful.runtime(&actor.name)?;
         runtime.is_awake(&actor).then_some((runtime, actor))
     }
 

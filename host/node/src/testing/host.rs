@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use lattice_bus::{Bus, BusConfig};
 use lattice_core::token::{Draft, HostGrant, sign};
-use lattice_core::{Labels, MemberId};
-use lattice_engine::EngineConfig;
+use lattice_core::{Labels, MemberId, SiteName};
+use lattice_engine::{Compilation, EngineConfig};
+use lattice_oci::Registries;
 use lattice_telemetry::{Instruments, Recent, Telemetry, Tracer};
 use nkeys::KeyPair;
 
 use super::{TestLattice, validity};
-use crate::{Node, NodeConfig, Stopped};
+use crate::{BlobLimits, Node, NodeConfig, Stopped};
 
 /// How a test's host is to be.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct HostOptions {
     pub name: String,
     /// Labels that its token grants.
     pub labels: Labels,
+    /// The site it is at, and then its state is in the JetStream domain `hub`.
+    pub site: Option<SiteName>,
     /// Where it connects, if not where the lattice is: through a proxy, for instance.
     pub url: Option<String>,
     /// How often it says that it is alive.
@@ -32,8 +35,12 @@ pub struct HostOptions {
     pub replicas_max: Option<u32>,
     /// The most linear memory of live stateful actors, in bytes, if not what the machine has room for.
     pub stateful_memory_max: Option<u64>,
+    /// Who compiles components for it.
+    pub compilation: Compilation,
     /// Whether it has a controller, which may lead.
     pub leads: bool,
+    /// How many components it keeps on disk.
+    pub blobs: BlobLimits,
     /// Where its spans go.
     pub tracer: Tracer,
     /// Those of the last while.
@@ -48,13 +55,16 @@ impl HostOptions {
         Self {
             name: name.to_owned(),
             labels: Labels::default(),
+            site: None,
             url: None,
             heartbeat: Duration::from_millis(250),
             lost_after: Duration::from_secs(2),
             grace: Duration::from_secs(20),
             replicas_max: None,
             stateful_memory_max: None,
+            compilation: Compilation::default(),
             leads: false,
+            blobs: BlobLimits::default(),
             tracer: Tracer::off(),
             instruments: Instruments::off(),
             recent: Recent::default(),
@@ -72,6 +82,13 @@ impl HostOptions {
     #[must_use]
     pub fn leading(mut self) -> Self {
         self.leads = true;
+        self
+    }
+
+    /// The same without a compiler.
+    #[must_use]
+    pub fn without_compiler(mut self) -> Self {
+        self.compilation = Compilation::Elsewhere;
         self
     }
 
@@ -159,10 +176,14 @@ pub struct TestHost {
 impl TestHost {
     pub(super) async fn start(lattice: &TestLattice, options: HostOptions, files: HostFiles) -> Self {
         let url = options.url.clone().unwrap_or_else(|| lattice.url.clone());
-        let config = BusConfig::new(format!("host {}", options.name))
+        let mut config = BusConfig::new(format!("host {}", options.name))
             .server(url)
             .patience(super::PATIENCE);
+        config.jetstream_domain = options.site.as_ref().map(|_| super::HUB.to_owned());
         let bus = Bus::connect(config).await.expect("connects to nats-server");
+        // One cache for all hosts of a lattice: they are of one kind, and compiling is what tests wait for.
+        let mut engine = EngineConfig::new(lattice.folder.path().join("compiled"));
+        engine.compilation = options.compilation;
         let config = NodeConfig {
             lattice: lattice.id.clone(),
             key: KeyPair::from_seed(&files.seed).expect("a seed"),
@@ -171,12 +192,12 @@ impl TestHost {
             bundle: Some(lattice.bundle.clone()),
             data_dir: files.folder.clone(),
             labels: Labels::default(),
+            site: options.site.clone(),
             name: options.name.clone(),
             heartbeat: options.heartbeat,
             lost_after: options.lost_after,
             grace: options.grace,
-            // One cache for all hosts of a lattice: they are of one kind, and compiling is what tests wait for.
-            engine: EngineConfig::new(lattice.folder.path().join("compiled")),
+            engine,
             replicas_max: options.replicas_max,
             tracer: options.tracer.clone(),
             instruments: options.instruments.clone(),
@@ -185,6 +206,8 @@ impl TestHost {
                 .stateful_memory_max
                 .unwrap_or_else(NodeConfig::default_stateful_memory),
             secrets: files.folder.join("secrets"),
+            registries: Some(Registries::default()),
+            blobs: options.blobs,
             controller: options
                 .leads
                 .then(|| lattice.controller(files.folder.join("controller"))),
@@ -224,6 +247,13 @@ impl TestHost {
         let stopped = self.node.stop(grace).await;
         self.bus.drain(Duration::from_secs(5)).await;
         stopped
+    }
+
+    /// Ends it as a crash would, and starts it again from the same folder.
+    pub async fn crash(self, lattice: &TestLattice) -> Self {
+        let (options, files) = (self.options.clone(), self.files.clone());
+        drop(self);
+        Self::start(lattice, options, files).await
     }
 
     /// Stops it and starts it again from the same folder, as after a reboot.

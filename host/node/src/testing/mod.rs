@@ -56,6 +56,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two tries to reach a host that may not be known everywhere yet.
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
+/// The JetStream domain with the state of a lattice that has sites.
+pub const HUB: &str = "hub";
+
 /// A lattice whose keys are in this process.
 pub struct TestLattice {
     id: LatticeId,

@@ -189,7 +189,11 @@ async fn what_is_applied_is_one_trace_over_every_host_it_touches() {
     shop.apply(shop.declare(shop.web("hello-http").await, Placement::replicas(2)))
         .await;
     shop.until(1, AppPhase::Ready).await;
-    let came = receiver.wait_for(PATIENCE, |spans| spans.iter().any(|span| span.span.name == "apply"));
+    // Each host sends its own, when it comes to that.
+    let came = receiver.wait_for(PATIENCE, |spans| {
+        let count = |name| spans.iter().filter(|span| span.span.name == name).count();
+        count("apply") == 1 && count("control actor-start") == 2 && count("control provider-start") == 1
+    });
     let came = of_host(&came.await.expect("the trace comes"));
     let applied: Vec<_> = came.iter().filter(|(_, span)| span.name == "apply").collect();
     assert_eq!(applied.len(), 1, "{applied:?}");

@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod aot;
 mod apps;
 mod calls;
 mod commands;
 mod drain;
+mod edge;
 mod events;
 mod faults;
 mod guests;
+mod images;
 mod limits;
 mod links;
 mod logs;

@@ -56,15 +56,6 @@ async fn a_wasi_0_3_component_serves_here_and_from_elsewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_actor_written_in_python_serves() {
-    let (_nats, lattice) = lattice().await;
-    let host = lattice.host("one").await;
-    start_guest(&lattice, "hello-python", &[&host]).await;
-    let url = serve(&lattice, &host, "hello-python").await;
-    assert!(Http::new().get(&url).await.ok().contains("Python"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_counter_counts_on_jetstream_from_hosts_with_and_without_the_provider() {
     let (_nats, lattice) = lattice().await;
     let (with, without) = (lattice.host("with").await, lattice.host("without").await);

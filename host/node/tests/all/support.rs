@@ -27,7 +27,7 @@ pub(crate) async fn lattice() -> (NatsServer, TestLattice) {
 }
 
 /// Logs go where the test's output goes: shown when it fails. `LATTICE_TEST_LOG=debug` shows more.
-fn start_logging() {
+pub(crate) fn start_logging() {
     static STARTED: OnceLock<()> = OnceLock::new();
     STARTED.get_or_init(|| {
         let filter = std::env::var("LATTICE_TEST_LOG").unwrap_or_else(|_| "warn".to_owned());

@@ -398,6 +398,7 @@ impl World {
             me: id.clone(),
             lattice: lattice(),
             bus,
+            site: None,
             neighbours: Arc::new(Neighbourhood(Arc::clone(&self.hosts))),
             timing: self.timing,
             memory_max: 1 << 40,

@@ -13,8 +13,10 @@ use crate::{
     app::App,
     applications::{self, Awaited, Follower, check_free},
     failure::{Exit, Failure},
+    images::{SignArgs, check_policy},
     manifests::{Declared, ManifestArgs},
     output::{Narrator, note, write_stdout},
+    prefetch::prefetch,
     session::Session,
     views,
 };
@@ -33,6 +35,11 @@ pub(crate) struct Apply {
     /// Shows what would change, and changes nothing
     #[arg(long)]
     dry_run: bool,
+    /// Has every host that may run an actor fetch and compile its component first, so that it can start it when nothing else is in reach
+    #[arg(long)]
+    prefetch: bool,
+    #[command(flatten)]
+    sign: SignArgs,
     /// Only if this revision is in force; 0 if the application must not be there yet
     #[arg(long, value_name = "NUMBER")]
     if_revision: Option<u64>,
@@ -40,8 +47,8 @@ pub(crate) struct Apply {
 
 impl Apply {
     pub(crate) async fn run(self, app: &App) -> Result<()> {
-        let declared = self.manifests.load()?;
         let session = Session::connect_verifying(app.context()?).await?;
+        let mut declared = self.manifests.load(Some(&session)).await?;
         let stored: BTreeMap<AppName, AppAt> = session
             .client
             .apps()
@@ -58,11 +65,28 @@ impl Apply {
         }
         // First, so that nothing is sent in vain.
         let signer = applications::signer(&session)?;
+        if let Some(signer) = self.sign.signer(&session.context)? {
+            for fetched in declared
+                .iter_mut()
+                .flat_map(|declared| declared.components.values_mut())
+            {
+                signer.add_to(fetched)?;
+            }
+        }
+        let images = self.manifests.open_images()?;
         let mut narrator = Narrator::new();
         let mut revised = Vec::new();
         for declared in declared {
             let name = declared.application.name.clone();
             upload(&session, &declared, &mut narrator).await?;
+            for actor in &declared.application.actors {
+                if let Some(fetched) = declared.components.get(&actor.spec.digest) {
+                    check_policy(&session, &images, &format!("actor `{}`", actor.spec.name), fetched).await?;
+                }
+            }
+            if self.prefetch {
+                prefetch(&session, &declared.application, app.timeout, &mut narrator).await?;
+            }
             narrator.step(format!("{name}: signing and storing"));
             let before = stored.get(&name);
             revised.push(
@@ -130,12 +154,9 @@ fn dry_run(declared: &[Declared], stored: &BTreeMap<AppName, AppAt>) -> Result<(
 async fn upload(session: &Session, declared: &Declared, narrator: &mut Narrator) -> Result<()> {
     let count = declared.components.len();
     narrator.step(format!("{}: {count} components", declared.application.name));
-    let sending = declared
-        .components
-        .values()
-        .map(|bytes| session.client.store_artifact(bytes.clone()));
+    let sending = declared.components.values().map(|fetched| fetched.store(session));
     let sent: Vec<_> = stream::iter(sending).buffer_unordered(UPLOADS).try_collect().await?;
-    let new = sent.iter().filter(|(_, upload)| *upload == Upload::Stored).count();
+    let new = sent.iter().filter(|upload| **upload == Upload::Stored).count();
     if new > 0 {
         narrator.step(format!("{}: {new} components sent", declared.application.name));
     }

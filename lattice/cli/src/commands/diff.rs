@@ -34,8 +34,8 @@ struct Difference {
 
 impl Diff {
     pub(crate) async fn run(self, app: &App) -> Result<()> {
-        let declared = self.manifests.load()?;
         let session = Session::connect_verifying(app.context()?).await?;
+        let declared = self.manifests.load(Some(&session)).await?;
         let mut differences = Vec::new();
         for declared in &declared {
             let next = &declared.application;

@@ -4,14 +4,16 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
-use lattice_control::{ActorInspect, ActorShape, ImportClass, InspectTarget, Links};
+use lattice_control::{ARTIFACT_BYTES_MAX, ActorInspect, ActorShape, ImportClass, InspectTarget, Links};
 use lattice_core::{ActorName, Digest, Party};
+use lattice_oci::{ImageRef, OciError};
 
 use crate::{
     actor_spec,
     app::App,
     component,
     failure::Failure,
+    images::{ByteBar, Name, RegistryArgs, failure, verdicts},
     session::Session,
     views::{self, InspectView},
 };
@@ -19,20 +21,22 @@ use crate::{
 /// Shows what a component imports and exports, and which link satisfies each import
 #[derive(Args, Debug)]
 pub(crate) struct Inspect {
-    /// A component's file, or the name of an actor that runs
+    /// A component's file, an image of a registry, or the name of an actor that runs
     what: String,
     /// Looks for the links of this actor, when a file is inspected
     #[arg(long = "as", value_name = "ACTOR")]
     actor: Option<ActorName>,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 impl Inspect {
     pub(crate) async fn run(self, app: &App) -> Result<()> {
         let is_file = self.what.contains("://") || self.what.contains(['/', '.']) || Path::new(&self.what).exists();
-        let view = if is_file {
-            self.file(app).await?
-        } else {
-            self.running(app).await?
+        let view = match Name::read(&self.what)? {
+            Name::Image(image) => self.image(app, &image).await?,
+            Name::File(_) if is_file => self.file(app).await?,
+            Name::File(_) => self.running(app).await?,
         };
         app.print(&views::inspect(&view)?)
     }
@@ -44,6 +48,44 @@ impl Inspect {
         if let Some(actor) = &self.actor {
             let session = Session::connect_reading(app.context()?).await?;
             view.add_links(&Party::Actor(actor.clone()), &links(&session).await?);
+        }
+        Ok(view)
+    }
+
+    /// Looks at an image without downloading its component, if its config says what that imports and exports.
+    async fn image(&self, app: &App, image: &ImageRef) -> Result<InspectView> {
+        let looked = async {
+            let repository = self.registry.registries().open(image).await?;
+            let resolved = repository.resolve().await?;
+            let config = repository.config(&resolved).await?;
+            let world = match config.and_then(|config| config.component) {
+                Some(world) => Ok(component::World::named(world.imports, world.exports)),
+                None => {
+                    let bar = ByteBar::new(&image.to_string(), resolved.component.size);
+                    let bytes = repository
+                        .component(&resolved, ARTIFACT_BYTES_MAX, &|bytes| bar.at(bytes))
+                        .await?;
+                    component::read(&bytes)
+                }
+            };
+            let tokens = repository.signatures(&resolved.manifest.digest).await?;
+            Ok((resolved, world, tokens))
+        };
+        let looked = app.in_time("the look at the registry", looked).await?;
+        let (resolved, world, tokens) = looked.map_err(|error: OciError| failure(&error))?;
+        // Who signed it can be told without the lattice; whether that counts, only it knows.
+        let session = match app.context() {
+            Ok(context) => Session::connect(context).await.ok(),
+            Err(_) => None,
+        };
+        let trust = match &session {
+            Some(session) => session.trust().await.ok().flatten(),
+            None => None,
+        };
+        let verdicts = verdicts(trust.as_ref(), &resolved.component.digest, &tokens);
+        let mut view = InspectView::of_image(&resolved, world?, &tokens, verdicts);
+        if let (Some(actor), Some(session)) = (&self.actor, &session) {
+            view.add_links(&Party::Actor(actor.clone()), &links(session).await?);
         }
         Ok(view)
     }

@@ -1,7 +1,9 @@
 //! The commands, one a file: what can be typed, and what it does. Parsing ends here; printing begins in `output`.
 
+pub(crate) mod aot;
 pub(crate) mod app;
 pub(crate) mod apply;
+pub(crate) mod bundle;
 pub(crate) mod call;
 pub(crate) mod completion;
 pub(crate) mod context;
@@ -14,12 +16,18 @@ pub(crate) mod down;
 pub(crate) mod drain;
 pub(crate) mod events;
 pub(crate) mod get;
+pub(crate) mod host;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod link;
 pub(crate) mod logs;
+pub(crate) mod man;
+pub(crate) mod new;
+pub(crate) mod pull;
+pub(crate) mod push;
 pub(crate) mod relocate;
 pub(crate) mod scale;
+pub(crate) mod site;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod top;

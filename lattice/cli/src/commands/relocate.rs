@@ -8,11 +8,11 @@ use lattice_control::{ActorStart, Component, InventoryReply, KeyedMove, MemberSu
 use lattice_core::{AppName, KeyedActor, Labels, MemberId, application::Cause, presence::MemberKind};
 
 use crate::{
-    actor_spec,
     app::App,
     applications::{self, Awaited, Follower, Managed, managed},
     args::duration,
     failure::{Exit, Failure},
+    images::{ImageArgs, Images, Name, SignArgs, check_policy},
     keyed::{self, ActorArg},
     output::Narrator,
     resolve,
@@ -37,7 +37,7 @@ pub(crate) struct Move {
     /// To this host, or to one with this label
     #[arg(long, value_name = "HOST|LABEL=VALUE")]
     to: String,
-    /// Goes on in this component there, as does every actor of that name on that host: a path or file://. An actor with state is asked
+    /// Goes on in this component there, as does every actor of that name on that host: a path, file://, or an image of a registry. An actor with state is asked
     /// first, and one that cannot read its state stays where it was, in the component that it had
     #[arg(long, value_name = "COMPONENT")]
     image: Option<String>,
@@ -47,6 +47,10 @@ pub(crate) struct Move {
     /// How long invocations in flight may take to finish where it was
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     drain: Duration,
+    #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 impl Move {
@@ -136,11 +140,16 @@ impl Move {
     /// Stores the component that `--image` names.
     async fn component(&self, session: &Session) -> Result<Option<Component>> {
         let Some(image) = &self.image else { return Ok(None) };
-        let read = actor_spec::read_component(image)?;
-        let (digest, _) = session.client.store_artifact(read.bytes.into()).await?;
+        let images = Images::open(&self.images)?;
+        let mut fetched = images.get(&Name::read(image)?, Some(session)).await?;
+        if let Some(signer) = self.sign.signer(&session.context)? {
+            signer.add_to(&mut fetched)?;
+        }
+        fetched.store(session).await?;
+        check_policy(session, &images, &format!("actor `{}`", self.actor.name), &fetched).await?;
         Ok(Some(Component {
-            digest,
-            image: read.image,
+            digest: fetched.digest,
+            image: fetched.image,
         }))
     }
 

@@ -1,6 +1,6 @@
 //! `lattice up`
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
@@ -36,6 +36,9 @@ pub(crate) struct Up {
     /// The address NATS listens on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     nats_listen: String,
+    /// Where NATS takes the leaf nodes of sites; nowhere unless said
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    leaf_listen: Option<SocketAddr>,
     /// Subjects that messaging providers may use, of all that are not Lattice's own; may be repeated
     #[arg(long = "messaging-subject", value_name = "SUBJECT", default_value = ">")]
     messaging: Vec<String>,
@@ -109,6 +112,7 @@ impl Up {
             hosts,
             listen: self.nats_listen,
             port: self.nats_port,
+            leafs: self.leaf_listen,
             messaging: self.messaging,
             grace: self.grace,
             observe: self.observe,

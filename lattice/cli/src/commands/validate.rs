@@ -10,7 +10,7 @@ use crate::{
     output::{Document, write_stdout},
 };
 
-/// Checks manifests without a lattice: their form, then each component's imports and exports against the links
+/// Checks manifests without a lattice: their form, then each component's imports and exports against the links; registries are asked for images
 #[derive(Args, Debug)]
 pub(crate) struct Validate {
     #[command(flatten)]
@@ -29,11 +29,11 @@ struct Valid {
 }
 
 impl Validate {
-    pub(crate) fn run(self, app: &App) -> Result<()> {
+    pub(crate) async fn run(self, app: &App) -> Result<()> {
         if self.schema {
             return write_stdout(&format!("{:#}\n", lattice_manifest::json_schema()));
         }
-        let declared = self.manifests.load()?;
+        let declared = self.manifests.load(None).await?;
         let valid: Vec<Valid> = declared
             .iter()
             .map(|declared| Valid {

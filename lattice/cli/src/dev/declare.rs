@@ -6,7 +6,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use lattice_core::Digest;
 
 use super::{
     derive::{Built, derive},
@@ -16,6 +15,7 @@ use crate::{
     actor_spec::read_component,
     component,
     failure::Failure,
+    images::Fetched,
     manifests::{Declared, ManifestArgs},
 };
 
@@ -23,9 +23,9 @@ use crate::{
 ///
 /// # Errors
 /// When a component cannot be read, needs what nobody serves, or the manifest has mistakes.
-pub(super) fn declare(origin: &Origin) -> Result<Declared> {
+pub(super) async fn declare(origin: &Origin) -> Result<Declared> {
     match origin {
-        Origin::Manifest(file) => from_manifest(file),
+        Origin::Manifest(file) => from_manifest(file).await,
         Origin::Derived { component, wishes } => from_component(component, wishes),
     }
 }
@@ -43,20 +43,21 @@ pub(super) fn component_files(declared: &Declared, origin: &Origin) -> Vec<PathB
 
 fn from_component(file: &Path, wishes: &Wishes) -> Result<Declared> {
     let read = read_component(&file.to_string_lossy()).context("there is no component to run")?;
+    let fetched = Fetched::of_file(read.image, read.bytes.into());
     let built = Built {
-        digest: Digest::of(&read.bytes),
-        image: read.image,
-        world: component::read(&read.bytes)?,
+        digest: fetched.digest,
+        image: fetched.image.clone(),
+        world: component::read(&fetched.bytes)?,
     };
     Ok(Declared {
         application: derive(&built, wishes)?,
-        components: BTreeMap::from([(built.digest, read.bytes.into())]),
+        components: BTreeMap::from([(built.digest, fetched)]),
     })
 }
 
 /// Reads a manifest as `lattice apply -f FILE` does.
-fn from_manifest(file: &Path) -> Result<Declared> {
-    let mut declared = ManifestArgs::of(file).load()?;
+async fn from_manifest(file: &Path) -> Result<Declared> {
+    let mut declared = ManifestArgs::of(file).load(None).await?;
     match (declared.pop(), declared.len()) {
         (Some(one), 0) => Ok(one),
         (last, others) => {
@@ -74,22 +75,22 @@ fn from_manifest(file: &Path) -> Result<Declared> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_manifest_is_read_with_the_components_it_names() {
+    #[tokio::test]
+    async fn a_manifest_is_read_with_the_components_it_names() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (manifest, component) = (folder.path().join("lattice.yaml"), folder.path().join("x.wasm"));
         let text = "apiVersion: lattice.dev/v1\nkind: Application\nmetadata: {name: shop}\nspec:\n  actors:\n    - {name: web, image: ./x.wasm}\n";
         std::fs::write(&manifest, text).expect("writes");
         std::fs::write(&component, wat::parse_str("(component)").expect("a component")).expect("writes");
         let origin = Origin::Manifest(manifest.clone());
-        let declared = declare(&origin).expect("it is right");
+        let declared = declare(&origin).await.expect("it is right");
         assert_eq!(declared.application.name.as_str(), "shop");
         let component = component.canonicalize().expect("it is there");
         assert_eq!(component_files(&declared, &origin), [component]);
 
         let twice = format!("{text}---\n{}", text.replace("shop", "other").replace("web", "api"));
         std::fs::write(&manifest, twice).expect("writes");
-        let error = declare(&origin).err().expect("two applications");
+        let error = declare(&origin).await.err().expect("two applications");
         assert!(error.to_string().contains("2 applications"), "{error}");
     }
 }

@@ -36,7 +36,7 @@ pub(super) async fn release(session: &Session, declared: Declared, within: Durat
     let mut narrator = Narrator::new();
     for component in declared.components.into_values() {
         narrator.step(format!("{name}: sending a component"));
-        session.client.store_artifact(component).await?;
+        component.store(session).await?;
     }
     narrator.step(format!("{name}: signing and storing"));
     // Somebody else may have written one meanwhile, such as the controller, that went back.

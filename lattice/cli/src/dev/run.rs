@@ -170,7 +170,7 @@ impl<'a> Work<'a> {
             source.after_build(built.is_ok()).await?;
             took = built?;
         }
-        let declared = declare(&self.plan.origin)?;
+        let declared = declare(&self.plan.origin).await?;
         source
             .set_components(component_files(&declared, &self.plan.origin))
             .await?;

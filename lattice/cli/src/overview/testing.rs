@@ -115,6 +115,7 @@ pub(super) fn said(seed: u8, name: &str) -> Said {
                 scheduling: Scheduling::Open,
                 labels: Default::default(),
                 version: "0.1.0".to_owned(),
+                engine: "server".to_owned(),
                 started_at: UnixSeconds::new(1),
                 actors: 1,
                 providers: 1,

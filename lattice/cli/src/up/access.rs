@@ -1,8 +1,7 @@
 //! Who this CLI is on the lattice that it started: credentials, context, and the state that it creates.
 
 use anyhow::Result;
-use lattice_control::{ControlClient, apps_bucket, config_bucket, leases_bucket, links_bucket, trust_bucket};
-use lattice_core::subject;
+use lattice_control::ControlClient;
 
 use super::plan::UpPlan;
 use crate::{
@@ -10,6 +9,7 @@ use crate::{
     failure::Failure,
     files, permissions,
     session::{connect_bus, now},
+    state,
     trust_root::TrustRoot,
 };
 
@@ -39,12 +39,7 @@ pub(crate) fn prepare(plan: &UpPlan, root: &TrustRoot, url: &str) -> Result<Cont
 
 /// Creates the lattice's state, which hosts may only read, and publishes whom to trust.
 pub(crate) async fn make_state(context: &ContextFile, root: &TrustRoot) -> Result<ControlClient> {
-    let bus = connect_bus(&context.nats).await?;
-    for bucket in [trust_bucket, links_bucket, config_bucket, apps_bucket, leases_bucket] {
-        bus.bucket(bucket(&context.lattice)).await?;
-    }
-    bus.objects(&subject::buckets(&context.lattice).artifacts).await?;
-    let client = ControlClient::new(bus, context.lattice.clone());
+    let client = state::create(connect_bus(&context.nats).await?, &context.lattice).await?;
     client.publish_trust(root.bundle(), &context.trusted_operators).await?;
     Ok(client)
 }

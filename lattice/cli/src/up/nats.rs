@@ -14,6 +14,9 @@ use tokio::process::Command;
 use super::programs::NatsServer;
 use crate::files::{self, Privacy};
 
+/// The JetStream domain of the server, for those who reach it through a leaf node.
+pub(crate) const HUB_DOMAIN: &str = "hub";
+
 /// The folder of the server: configuration, store, ports.
 #[derive(Clone, Debug)]
 pub(crate) struct NatsFolder {
@@ -40,8 +43,13 @@ impl NatsFolder {
     }
 
     /// Writes the configuration.
-    pub(crate) fn write_config(&self, lattice: &LatticeId, trust: &ServerTrust) -> Result<()> {
-        let text = config(lattice, &self.store(), trust);
+    pub(crate) fn write_config(
+        &self,
+        lattice: &LatticeId,
+        leafs: Option<SocketAddr>,
+        trust: &ServerTrust,
+    ) -> Result<()> {
+        let text = config(lattice, &self.store(), leafs, trust);
         files::write_atomically(&self.config(), text.as_bytes(), Privacy::Secret)
     }
 
@@ -81,11 +89,18 @@ impl NatsFolder {
 }
 
 /// The server's configuration. Embedded, so that a lattice needs no other file than its own.
-fn config(lattice: &LatticeId, store: &Path, trust: &ServerTrust) -> String {
+fn config(lattice: &LatticeId, store: &Path, leafs: Option<SocketAddr>, trust: &ServerTrust) -> String {
     let mut text = format!("server_name: lattice-{lattice}\n");
     // An acknowledged write must survive the power cut: by default the server syncs only every two minutes.
     let store = serde_json::Value::from(store.to_string_lossy());
-    let _ = writeln!(text, "jetstream {{\n  store_dir: {store}\n  sync_interval: always\n}}");
+    let _ = writeln!(
+        text,
+        "jetstream {{\n  store_dir: {store}\n  sync_interval: always\n  domain: {HUB_DOMAIN}\n}}"
+    );
+    if let Some(listen) = leafs {
+        // A site that is cut off is noticed after three unanswered pings.
+        let _ = writeln!(text, "ping_interval: 5s\nleafnodes {{ listen: \"{listen}\" }}");
+    }
     text.push_str(&trust.config());
     text
 }
@@ -120,6 +135,7 @@ mod tests {
         let text = config(
             &"shop".parse().expect("a lattice id"),
             Path::new("/x y/\"store"),
+            Some(SocketAddr::from(([10, 0, 0, 1], 7422))),
             &trust,
         );
         assert!(text.starts_with("server_name: lattice-shop\n"));
@@ -127,6 +143,7 @@ mod tests {
             text.contains("store_dir: \"/x y/\\\"store\"\n  sync_interval: always\n"),
             "{text}"
         );
+        assert!(text.contains("leafnodes { listen: \"10.0.0.1:7422\" }"), "{text}");
         assert!(text.contains("operator: op.to.ken") && text.contains(&format!("{app}: a.b.c")));
     }
 

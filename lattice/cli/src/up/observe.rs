@@ -1,6 +1,7 @@
 //! `lattice up --observe`: where hosts send their telemetry, and where they show their metrics.
 
 use std::{
+    ffi::OsString,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     time::Duration,
 };
@@ -11,6 +12,8 @@ use tokio::{net::TcpStream, process::Command, time::timeout};
 /// How long somebody on this machine may take to answer.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(300);
 
+/// The variable that says where to send to.
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Where OpenTelemetry's protocol is spoken over HTTP, and over gRPC.
 const HTTP_PORT: u16 = 4318;
 const GRPC_PORT: u16 = 4317;
@@ -54,8 +57,8 @@ impl Collector {
             Self::Http => "http/protobuf",
             Self::Grpc => "grpc",
         };
-        if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none() {
-            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", self.url());
+        if chosen_endpoint().is_none() {
+            command.env(ENDPOINT, self.url());
             command.env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
             if std::env::var_os("OTEL_METRICS_EXPORTER").is_none() {
                 // Jaeger, which it mostly is, takes none; and Prometheus fetches them.
@@ -63,6 +66,11 @@ impl Collector {
             }
         }
     }
+}
+
+/// Where whoever runs us wants spans to be sent.
+pub(crate) fn chosen_endpoint() -> Option<OsString> {
+    std::env::var_os(ENDPOINT).filter(|endpoint| !endpoint.is_empty())
 }
 
 /// How one host is observed.

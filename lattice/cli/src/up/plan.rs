@@ -1,6 +1,6 @@
 //! What `lattice up` was asked for, checked.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use lattice_core::{EntityName, Labels, LatticeId};
 
@@ -23,6 +23,8 @@ pub(crate) struct UpPlan {
     pub(crate) listen: String,
     /// Its port; `None` takes a free one.
     pub(crate) port: Option<u16>,
+    /// Where it takes leaf nodes, if it does.
+    pub(crate) leafs: Option<SocketAddr>,
     /// Subjects that messaging providers on the hosts may use.
     pub(crate) messaging: Vec<String>,
     /// How long hosts may drain at the end.

@@ -53,6 +53,20 @@ pub(crate) fn find_host(chosen: Option<PathBuf>) -> Result<PathBuf> {
     })
 }
 
+/// Finds the compiler's program: `LATTICE_AOT_BIN`, beside us, `PATH`.
+pub(crate) fn find_compiler(chosen: Option<PathBuf>) -> Result<PathBuf> {
+    let candidates = match chosen {
+        Some(path) => vec![path],
+        None => candidates("lattice-aot"),
+    };
+    candidates.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+        Failure::failed("lattice-aot, which compiles, is not installed")
+            .because(format!("looked at {}", list(&candidates)))
+            .help("build it with `cargo build -p lattice-aot`, or set LATTICE_AOT_BIN to its path")
+            .into()
+    })
+}
+
 fn candidates(program: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     if let Ok(me) = std::env::current_exe() {

@@ -17,7 +17,7 @@ use super::{
     identity::ProcessIdentity,
     keeper::{Keep, Keeper, Kept},
     nats::NatsFolder,
-    observe::{Observed, observe},
+    observe::{Observed, chosen_endpoint, observe},
     plan::UpPlan,
     programs,
     record::{HostRun, NatsRun, Phase, RunRecord},
@@ -158,6 +158,10 @@ pub(crate) async fn start(plan: &UpPlan, started: &mut Started, tell: &mpsc::Unb
 
 fn say_where_spans_go(observed: &[Observed]) {
     let Some(host) = observed.first() else { return };
+    if let Some(endpoint) = chosen_endpoint() {
+        note(format_args!("hosts send their spans to {}", endpoint.display()));
+        return;
+    }
     match host.collector {
         Some(collector) => note(format_args!("hosts send their spans to {}", collector.url())),
         None => note(
@@ -175,7 +179,7 @@ async fn start_nats(
 ) -> Result<SocketAddr> {
     let server = programs::find_nats_server(plan.nats_server.clone())?;
     let folder = NatsFolder::create(plan.home.nats())?;
-    folder.write_config(&plan.lattice, &root.server_trust(now())?)?;
+    folder.write_config(&plan.lattice, plan.leafs, &root.server_trust(now())?)?;
     folder.clear_ports()?;
 
     // Once the server has taken a port it keeps it, so that clients find it again after it was restarted.

@@ -38,6 +38,7 @@ fn summary(seed: u8, name: &str, labels: &str) -> MemberSummary {
         state: MemberState::Ready,
         labels: labels.parse().expect("labels"),
         version: "0.1.0".to_owned(),
+        engine: "edge64, no compiler".to_owned(),
         started_at: UnixSeconds::new(NOW.get() - 3725),
         actors: 1,
         providers: 0,
@@ -193,6 +194,7 @@ fn check(name: &str, document: &Document) {
 #[test]
 fn hosts_are_listed() {
     let mut provider = summary(3, "redis", "");
+    provider.engine = String::new();
     provider.kind = MemberKind::Provider;
     let members = [
         provider,

@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 use lattice_control::{ActorShape, FunctionShape, ImportClass, InterfaceShape, LinkStatus};
-use lattice_core::{Digest, Party, VersionedInterface};
+use lattice_core::{
+    Digest, Party, UnixSeconds, VersionedInterface,
+    token::{ImageRefusal, Unverified},
+};
+use lattice_oci::Image;
 use serde::Serialize;
 
 use crate::{
@@ -15,11 +19,37 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct InspectView {
     digest: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageView>,
     imports: Vec<Import>,
     exports: Vec<Item>,
     /// Whether links were looked for.
     #[serde(skip)]
     source: Option<Party>,
+}
+
+/// What a registry says of the image that a component is in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct ImageView {
+    reference: String,
+    manifest: Digest,
+    media_type: String,
+    bytes: u64,
+    signatures: Vec<SignatureView>,
+}
+
+/// A signature, and what the lattice says to it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct SignatureView {
+    issuer: String,
+    lattice: String,
+    token_id: String,
+    issued_at: UnixSeconds,
+    /// None when no lattice could be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<String>,
 }
 
 /// An import, and what satisfies it.
@@ -50,9 +80,42 @@ impl InspectView {
         };
         Self {
             digest,
+            image: None,
             imports: world.imports.into_iter().map(import).collect(),
             exports: world.exports,
             source: None,
+        }
+    }
+
+    /// An image of a registry, with the tokens that were found as its signatures.
+    pub(crate) fn of_image(
+        image: &Image,
+        world: World,
+        tokens: &[String],
+        verdicts: Vec<Option<Result<(), ImageRefusal>>>,
+    ) -> Self {
+        let signatures = tokens.iter().zip(verdicts).filter_map(|(token, verdict)| {
+            let unverified = Unverified::parse(token).ok()?;
+            let head = unverified.head();
+            Some(SignatureView {
+                issuer: head.issuer.clone(),
+                lattice: head.audience.clone(),
+                token_id: head.id.clone(),
+                issued_at: head.issued_at,
+                counts: verdict.as_ref().map(Result::is_ok),
+                refusal: verdict.and_then(Result::err).map(|refusal| refusal.to_string()),
+            })
+        });
+        let image_view = ImageView {
+            reference: image.reference.to_string(),
+            manifest: image.manifest.digest,
+            media_type: image.component.media_type.clone(),
+            bytes: image.component.size,
+            signatures: signatures.collect(),
+        };
+        Self {
+            image: Some(image_view),
+            ..Self::of_file(image.component.digest, world)
         }
     }
 
@@ -70,6 +133,7 @@ impl InspectView {
         };
         Self {
             digest: shape.digest,
+            image: None,
             imports: shape.imports.into_iter().map(import).collect(),
             exports: shape.exports.into_iter().map(item).collect(),
             source: None,
@@ -102,7 +166,26 @@ impl InspectView {
 
 /// Shows a component.
 pub(crate) fn inspect(view: &InspectView) -> Result<Document> {
-    let mut text = format!("component {}\n\nimports\n", view.digest);
+    let mut text = format!("component {}\n", view.digest);
+    if let Some(image) = &view.image {
+        let ImageView {
+            reference,
+            media_type,
+            bytes,
+            signatures,
+            ..
+        } = image;
+        text.push_str(&format!(
+            "image     {reference}\nlayer     {media_type}, {bytes} bytes\n"
+        ));
+        for signature in signatures {
+            text.push_str(&format!("signature {}\n", signed(signature)));
+        }
+        if signatures.is_empty() {
+            text.push_str("signature none\n");
+        }
+    }
+    text.push_str("\nimports\n");
     for import in &view.imports {
         text.push_str(&format!("  {:<44} {}\n", import.item.name, satisfied(view, import)));
     }
@@ -120,6 +203,16 @@ pub(crate) fn inspect(view: &InspectView) -> Result<Document> {
         text.push_str("  nothing\n");
     }
     Document::single("Component", format!("component/{}", view.digest), view, text)
+}
+
+fn signed(signature: &SignatureView) -> String {
+    let SignatureView { issuer, lattice, .. } = signature;
+    let by = format!("by {issuer} for the lattice `{lattice}`");
+    match (signature.counts, &signature.refusal) {
+        (_, Some(refusal)) => format!("{by}, and {refusal}"),
+        (Some(_), None) => format!("{by}, and that counts"),
+        (None, None) => format!("{by}; whether that counts, the lattice could not be asked"),
+    }
 }
 
 fn satisfied(view: &InspectView, import: &Import) -> String {

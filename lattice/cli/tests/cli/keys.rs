@@ -107,3 +107,37 @@ fn keys_are_shown_and_seeds_are_not() {
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
 }
+
+#[test]
+fn a_root_is_made_once_with_the_context_that_uses_it() {
+    let home = Home::new();
+    let root = |words: &[&str]| home.json(&[&["--lattice", "shop", "key", "root"], words].concat());
+    let made = root(&["root"]);
+    let operator = made["operator"].as_str().expect("a key");
+    assert!(operator.starts_with('O'), "{operator}");
+    let read = |name: &str| std::fs::read_to_string(home.path().join("root").join(name)).expect(name);
+    assert_eq!(read("operators"), operator);
+    let (server, creds) = (read("nats.conf"), read("cli.creds"));
+    assert!(server.contains("resolver: MEMORY"), "{server}");
+    for name in ["operator", "issuer", "enroller", "user", "controller", "nats-account"] {
+        let path = home.path().join("root").join(format!("{name}.seed"));
+        let mode = std::fs::metadata(&path).expect(name).permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+
+    let again = root(&["root", "--nats-url", "nats://127.0.0.1:4222"]);
+    assert_eq!(again["operator"], operator);
+    assert_eq!((read("nats.conf"), read("cli.creds")), (server, creds));
+    let context = std::fs::read_to_string(home.path().join("contexts/shop.json")).expect("a context");
+    assert!(
+        context.contains("nats://127.0.0.1:4222") && context.contains(operator),
+        "{context}"
+    );
+
+    // What these keys enrol needs no lattice to be there.
+    home.json(&["--context", "shop", "key", "enroll", "pi", "--out", "pi"]);
+    let other = home.run(&["--lattice", "shop", "key", "root", "other"]);
+    other.fails(1, "has other keys");
+    let nowhere = home.run(&["key", "root", "in-secrets", "--kubernetes-secrets", "shop"]);
+    nowhere.fails(1, "inside a Kubernetes pod only");
+}

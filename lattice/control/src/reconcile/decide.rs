@@ -198,7 +198,12 @@ impl Look<'_> {
             ));
             return None;
         }
-        let wanted = placer.place(&Party::Actor(name.clone()), &actor.spec.placement, &actor.placement);
+        let wanted = placer.place(
+            &Party::Actor(name.clone()),
+            &actor.spec.placement,
+            &actor.placement,
+            actor.spec.stays(),
+        );
         let (mut step, how_far) = rollout::roll(
             self.app.name(),
             actor,

@@ -32,6 +32,8 @@ pub struct ObservedHost {
     pub name: String,
     /// Its labels as they count for placement.
     pub labels: Labels,
+    /// Whether it is out of sight together with its site: what it ran goes on there, as far as anybody can tell, and hears nothing.
+    pub away: bool,
     /// Whether it takes commands.
     pub state: MemberState,
     /// Whether more may be placed on it.
@@ -85,6 +87,7 @@ impl ObservedHost {
         Self {
             name: presence.name.clone(),
             labels,
+            away: false,
             state: presence.state,
             scheduling: presence.scheduling,
             replicas_max: presence.replicas_max,
@@ -93,9 +96,25 @@ impl ObservedHost {
         }
     }
 
-    /// Whether it takes commands. One that stops looks after what it has by itself.
+    /// The same host, out of sight together with its site.
+    #[must_use]
+    pub fn away(self) -> Self {
+        Self { away: true, ..self }
+    }
+
+    /// Whether it takes commands. One that stops looks after what it has by itself; one that is away hears none.
     pub(crate) fn takes_commands(&self) -> bool {
-        self.state == MemberState::Ready
+        self.state == MemberState::Ready && !self.away
+    }
+
+    /// Whether what it runs counts as being there: always while it is in sight.
+    pub(crate) fn counts(&self, stays: bool) -> bool {
+        stays || !self.away
+    }
+
+    /// Whether it has a place for something that `stays` at a site out of sight, or does not.
+    pub(crate) fn has_place(&self, stays: bool) -> bool {
+        self.keeps() || (self.away && stays)
     }
 
     /// Whether what it runs may stay.

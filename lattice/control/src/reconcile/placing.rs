@@ -25,6 +25,15 @@ pub(crate) struct Wanted {
     pub(crate) homeless: Vec<String>,
 }
 
+/// What is to be placed.
+#[derive(Clone, Copy)]
+struct Asked<'p> {
+    party: &'p Party,
+    require: &'p Labels,
+    placement: &'p Placement,
+    stays: bool,
+}
+
 /// Places one after the other, and remembers what each host has got.
 pub(crate) struct Placer<'a> {
     observed: &'a Observed,
@@ -50,12 +59,19 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// Decides where an actor or provider shall run that asks of every host the labels `require`.
-    pub(crate) fn place(&mut self, party: &Party, require: &Labels, placement: &Placement) -> Wanted {
+    /// Decides where an actor or provider shall run that asks of every host the labels `require`. What `stays` counts as running at a site
+    /// out of sight.
+    pub(crate) fn place(&mut self, party: &Party, require: &Labels, placement: &Placement, stays: bool) -> Wanted {
+        let asked = Asked {
+            party,
+            require,
+            placement,
+            stays,
+        };
         let spread = shares(placement);
         let mut wanted = match placement.scale {
-            Scale::PerHost(count) => self.on_each(party, require, placement, &spread, count),
-            Scale::Replicas(count) => self.over_all(party, require, placement, &spread, count),
+            Scale::PerHost(count) => self.on_each(asked, &spread, count),
+            Scale::Replicas(count) => self.over_all(asked, &spread, count),
         };
         self.honour_moves(party, require, placement, &mut wanted);
         wanted.hosts.retain(|_, count| *count > 0);
@@ -72,11 +88,17 @@ impl<'a> Placer<'a> {
         wanted
     }
 
-    fn on_each(&self, party: &Party, require: &Labels, placement: &Placement, spread: &[Share], count: u32) -> Wanted {
+    fn on_each(&self, asked: Asked<'_>, spread: &[Share], count: u32) -> Wanted {
+        let Asked {
+            party,
+            require,
+            placement,
+            stays,
+        } = asked;
         let mut wanted = Wanted::default();
         for (id, host) in &self.observed.hosts {
             let matches = host.labels.matches(require) && spread.iter().any(|share| host.labels.matches(&share.labels));
-            if !matches || !host.keeps() {
+            if !matches || !host.has_place(stays) {
                 continue;
             }
             let count = placement.per_host_max.unwrap_or(count).min(count);
@@ -87,7 +109,13 @@ impl<'a> Placer<'a> {
         wanted
     }
 
-    fn over_all(&self, party: &Party, require: &Labels, placement: &Placement, spread: &[Share], count: u32) -> Wanted {
+    fn over_all(&self, asked: Asked<'_>, spread: &[Share], count: u32) -> Wanted {
+        let Asked {
+            party,
+            require,
+            placement,
+            stays,
+        } = asked;
         let mut wanted = Wanted {
             total: count,
             ..Wanted::default()
@@ -106,7 +134,9 @@ impl<'a> Placer<'a> {
                 .observed
                 .hosts
                 .iter()
-                .filter(|(_, host)| host.keeps() && host.labels.matches(require) && host.labels.matches(&share.labels))
+                .filter(|(_, host)| {
+                    host.has_place(stays) && host.labels.matches(require) && host.labels.matches(&share.labels)
+                })
                 .collect();
             let parts: Vec<Part> = matching
                 .iter()
@@ -146,7 +176,7 @@ impl<'a> Placer<'a> {
     /// How many replicas of it may be there.
     fn room(&self, id: &HostId, host: &ObservedHost, party: &Party, placement: &Placement) -> u32 {
         let current = self.current(id, host, party);
-        if host.scheduling == Scheduling::Cordoned || self.memory.trusted_from(id, self.now).is_some() {
+        if host.away || host.scheduling == Scheduling::Cordoned || self.memory.trusted_from(id, self.now).is_some() {
             return current;
         }
         let mut room = placement.per_host_max.unwrap_or(u32::MAX);

@@ -51,7 +51,8 @@ pub(crate) fn step_all(
             ..provider.placement.clone()
         };
         let party = Party::Provider(name.clone());
-        let wanted = placer.place(&party, &Labels::default(), &placement);
+        // At a site out of sight a provider goes on for those who are there.
+        let wanted = placer.place(&party, &Labels::default(), &placement, true);
         steps.insert(
             name.clone(),
             step(*fingerprint, provider, &wanted, observed, memory, now),
@@ -93,6 +94,10 @@ fn step(
         let may_try = memory.is_free(&target, Some(fingerprint), now);
         match host.providers.get(name) {
             Some(there) if there.fingerprint == Some(fingerprint) => ready += 1,
+            _ if host.away => problems.push(format!(
+                "{party} on {} stays as it is: its site is out of sight",
+                host.name
+            )),
             Some(there) if !there.managed => problems.push(format!(
                 "{party} runs on {}, started by hand: `lattice stop provider {name}`",
                 host.name

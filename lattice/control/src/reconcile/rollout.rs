@@ -50,7 +50,7 @@ pub(crate) fn roll(
         memory,
         now,
         party: Party::Actor(actor.spec.name.clone()),
-        have: have(observed, &actor.spec.name),
+        have: have(observed, &actor.spec.name, actor.spec.stays()),
     };
     let mut step = Step::default();
     rollout.grow(&mut step);
@@ -80,8 +80,9 @@ struct Rollout<'a> {
     have: BTreeMap<HostId, Have>,
 }
 
-fn have(observed: &Observed, name: &ActorName) -> BTreeMap<HostId, Have> {
-    let running = observed.hosts.iter().filter_map(|(id, host)| {
+fn have(observed: &Observed, name: &ActorName, stays: bool) -> BTreeMap<HostId, Have> {
+    let counted = observed.hosts.iter().filter(|(_, host)| host.counts(stays));
+    let running = counted.filter_map(|(id, host)| {
         let actor = host.actors.get(name).filter(|actor| actor.replicas > 0)?;
         let have = Have {
             fingerprint: actor.fingerprint,
@@ -97,7 +98,9 @@ impl Rollout<'_> {
     /// Starts what is missing, adds what is short, and changes what is another version as far as the budget goes.
     fn grow(&self, step: &mut Step) {
         let mut under_way: u32 = self.under_way();
-        let changes = self.have.values().any(|have| !self.is_current(have));
+        // What is out of sight does not change, and is no reason for others not to.
+        let in_sight = |(host, have): &(&HostId, &Have)| !self.is_away(host) && !self.is_current(have);
+        let changes = self.have.iter().any(|of| in_sight(&of));
         let proven = self.have.values().any(|have| self.is_current(have));
         let failing: BTreeSet<&HostId> = self
             .wanted
@@ -112,6 +115,14 @@ impl Rollout<'_> {
                 continue;
             }
             step.settled = false;
+            if self.is_away(host) {
+                step.problems.push(format!(
+                    "{} on {} stays as it is: its site is out of sight",
+                    self.party,
+                    self.name(host)
+                ));
+                continue;
+            }
             if let Some(failed) = self.failed(host) {
                 self.tell_failure(host, failed, step);
             }
@@ -225,6 +236,10 @@ impl Rollout<'_> {
             .hosts
             .get(host)
             .is_some_and(super::ObservedHost::takes_commands)
+    }
+
+    fn is_away(&self, host: &HostId) -> bool {
+        self.observed.hosts.get(host).is_some_and(|host| host.away)
     }
 
     fn target(&self, host: &HostId) -> Target {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use lattice_core::{
-    ActorName, ActorSpec, AppName, Digest, Fingerprint, HostId, LatticeId, LinkClaims, ProviderSpec, UnixSeconds,
+    ActorName, ActorSpec, AppName, Digest, Fingerprint, HostId, LatticeId, LinkClaims, OnPartition, ProviderSpec,
+    UnixSeconds,
     application::{
         Application, Cause, DesiredActor, DesiredProvider, Fallback, Placement, Revision, Scale, Share, UpdateStrategy,
         VerifiedRevision,
@@ -31,6 +32,7 @@ fn host(seed: u8, labels: &str) -> (HostId, ObservedHost) {
     let host = ObservedHost {
         name: format!("h{seed}"),
         labels: labels.parse().expect("labels"),
+        away: false,
         state: MemberState::Ready,
         scheduling: Scheduling::Open,
         replicas_max: None,
@@ -411,6 +413,102 @@ fn a_host_that_comes_and_goes_is_not_trusted_at_once() {
     world.now += Duration::from_secs(31);
     world.settle(3, |_| {});
     assert_eq!(counts_of(&world.counts("web")), [1, 1, 1]);
+}
+
+/// Has all hosts with this label go out of sight, or come back.
+fn away(world: &mut World, label: &str, away: bool) {
+    let labels = label.parse().expect("labels");
+    let hosts = world.observed.hosts.values_mut();
+    hosts
+        .filter(|host| host.labels.matches(&labels))
+        .for_each(|host| host.away = away);
+}
+
+#[test]
+fn what_stays_at_a_site_out_of_sight_is_neither_replaced_nor_told_anything() {
+    let hosts = [host(1, "zone=cloud"), host(2, "site=leaf"), host(3, "site=leaf")];
+    let mut world = World::new(hosts);
+    let web = actor("shop", "web", "1", Placement::replicas(3));
+    let mut api = actor("shop", "api", "1", Placement::replicas(3));
+    api.spec.on_partition = Some(OnPartition::Failover);
+    let each = Placement {
+        scale: Scale::PerHost(1),
+        ..Placement::default()
+    };
+    let daemon = actor("shop", "daemon", "1", each);
+    world.apply(revision("shop", 1, vec![web, api, daemon]));
+    let decision = world.settle(1, |_| {});
+    assert_eq!(
+        decision.apps.values().next().map(|app| app.phase),
+        Some(AppPhase::Ready)
+    );
+
+    away(&mut world, "site=leaf", true);
+    let decision = world.look();
+    for action in &decision.actions {
+        assert!(
+            matches!(action, Action::ScaleActor { host, actor, .. } if *host == host_id(1) && actor.as_str() == "api"),
+            "{action:?}"
+        );
+    }
+    assert_eq!(decision.actions.len(), 1, "what fails over does");
+    decision.actions.iter().for_each(|action| world.carry_out(action));
+    let decision = world.settle(2, |_| {});
+    assert_eq!(
+        decision.apps.values().next().map(|app| app.phase),
+        Some(AppPhase::Ready)
+    );
+    assert_eq!(counts_of(&world.counts("web")), [1, 1, 1]);
+
+    away(&mut world, "site=leaf", false);
+    let before = world.commands;
+    world.settle(3, |_| {});
+    assert_eq!(counts_of(&world.counts("web")), [1, 1, 1]);
+    assert_eq!(counts_of(&world.counts("api")), [1, 1, 1]);
+    assert_eq!(
+        world.commands - before,
+        1,
+        "what was added outside goes, nothing else is touched"
+    );
+}
+
+#[test]
+fn a_new_version_passes_by_what_is_out_of_sight_and_reaches_it_later() {
+    let mut world = World::new([host(1, "zone=cloud"), host(2, "site=leaf")]);
+    world.apply(revision(
+        "shop",
+        1,
+        vec![actor("shop", "web", "1", Placement::replicas(2))],
+    ));
+    world.settle(1, |_| {});
+    away(&mut world, "site=leaf", true);
+    world.apply(revision(
+        "shop",
+        2,
+        vec![actor("shop", "web", "2", Placement::replicas(2))],
+    ));
+    let decision = world.settle(2, |_| {});
+    let app = decision.apps.values().next().expect("the application");
+    assert_eq!(app.phase, AppPhase::Stuck);
+    assert!(
+        app.problems.iter().any(|problem| problem.contains("out of sight")),
+        "{:?}",
+        app.problems
+    );
+    let web: ActorName = "web".parse().expect("a name");
+    let version = |world: &World, seed| world.observed.hosts[&host_id(seed)].actors[&web].fingerprint;
+    assert_ne!(
+        version(&world, 1),
+        version(&world, 2),
+        "the new one is in force outside"
+    );
+    away(&mut world, "site=leaf", false);
+    let decision = world.settle(3, |_| {});
+    assert_eq!(
+        decision.apps.values().next().map(|app| app.phase),
+        Some(AppPhase::Ready)
+    );
+    assert_eq!(version(&world, 1), version(&world, 2));
 }
 
 #[test]

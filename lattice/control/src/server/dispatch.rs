@@ -23,6 +23,7 @@ pub(super) async fn dispatch(
     progress: ProgressSink,
 ) -> Result<Bytes, ControlError> {
     match verb {
+        Verb::ActorFetch => run(body, |command| handler.actor_fetch(command, progress)).await,
         Verb::ActorInspect => run(body, |command| handler.actor_inspect(command, progress)).await,
         Verb::ActorScale => run(body, |command| handler.actor_scale(command, progress)).await,
         Verb::ActorStart => run(body, |command| handler.actor_start(command, progress)).await,

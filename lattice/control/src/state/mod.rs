@@ -12,7 +12,9 @@ use lattice_bus::{BucketConfig, StateError};
 use lattice_core::{LatticeId, subject};
 
 pub use apps::{AppAt, PutApp};
-pub use artifacts::{ARTIFACT_BYTES_MAX, Upload, artifact_name};
+pub use artifacts::{
+    ARTIFACT_BYTES_MAX, CODE_BYTES_MAX, SIGNATURES_BYTES_MAX, Upload, artifact_name, code_name, signatures_name,
+};
 pub use confirm::{Verdict, Verdicts};
 pub(crate) use links::BEYOND_HONEST;
 pub use links::{LinkDraft, LinkSigner, Signed, StoredLink};

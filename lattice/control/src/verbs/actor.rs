@@ -53,6 +53,25 @@ pub struct ActorStarted {
     pub took_ms: u64,
 }
 
+/// Asks a host to fetch and compile the component of an actor that may be placed on it, and to run nothing. Answered when a start would
+/// find all of it on the host's disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActorFetch {
+    /// What may have to run.
+    pub spec: ActorSpec,
+}
+
+/// The component is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActorFetched {
+    /// Whether it was there before.
+    #[serde(default)]
+    pub from_cache: bool,
+    /// How long that took on the host.
+    #[serde(default)]
+    pub took_ms: u64,
+}
+
 /// Asks a host to run this many replicas of an actor it runs. Zero is `ActorStop`'s business.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActorScale {
@@ -140,6 +159,11 @@ impl ActorStatus {
 impl Command for ActorStart {
     type Reply = ActorStarted;
     const VERB: Verb = Verb::ActorStart;
+}
+
+impl Command for ActorFetch {
+    type Reply = ActorFetched;
+    const VERB: Verb = Verb::ActorFetch;
 }
 
 impl Command for ActorScale {

@@ -35,6 +35,9 @@ pub struct MemberSummary {
     /// Version of the program.
     #[serde(default)]
     pub version: String,
+    /// Of hosts: how they run components, such as `server` or `edge64, no compiler`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub engine: String,
     /// When it started.
     #[serde(default)]
     pub started_at: UnixSeconds,

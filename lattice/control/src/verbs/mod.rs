@@ -15,7 +15,9 @@ mod traffic;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use actor::{ActorScale, ActorStart, ActorStarted, ActorState, ActorStatus, ActorStop, ActorStopped};
+pub use actor::{
+    ActorFetch, ActorFetched, ActorScale, ActorStart, ActorStarted, ActorState, ActorStatus, ActorStop, ActorStopped,
+};
 pub use apps::{AppsProgress, AppsProgressReply};
 pub use call::{Call, CallReply, TextEncoding};
 pub use doctor::{Check, CheckStatus, Doctor, DoctorReport};

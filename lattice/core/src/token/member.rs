@@ -85,10 +85,10 @@ impl VerifiedMember {
         self.kind == MemberKind::Host || self.provides.contains(name)
     }
 
-    /// Labels as they count: what the member says of its machine (`arch`, `os`), and all that its token grants. A member's own
+    /// Labels as they count: what the member says of its machine (`arch`, `compile`, `os`), and all that its token grants. A member's own
     /// word about anything else, such as the zone it stands in, counts for nothing.
     pub fn effective_labels(&self, reported: &Labels) -> Labels {
-        let machine = ["arch", "os"]
+        let machine = ["arch", "compile", "os"]
             .into_iter()
             .filter_map(|key| Some((key, reported.get(key)?)));
         let mut labels = self.labels.clone();

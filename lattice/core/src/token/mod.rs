@@ -22,17 +22,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod aot;
 mod claims;
 mod command;
 mod compact;
+mod image;
 mod member;
 pub mod nats;
 mod tagged;
 mod unverified;
 
+pub use aot::{AOT_LIFETIME, AotClaims, CodeFlavor, VerifiedCode, verify_code};
 pub use claims::{Body, Claims, Draft, IssuerKey, SignError, Validity, sign};
 pub use command::{COMMAND_LIFETIME, COMMAND_LIFETIME_MAX};
 pub use command::{CommandClaims, CommandTarget, ReplayGuard, Replayed, VerifiedCommand, verify_command};
 pub use compact::TOKEN_BYTES_MAX;
+pub use image::{
+    IMAGE_LIFETIME, IMAGE_TOKENS_MAX, ImageClaims, ImageRefusal, ImageTokens, VerifiedImage, verify_any_image,
+    verify_image,
+};
 pub use member::{HostGrant, MEMBER_LIFETIME, ProviderGrant, VerifiedMember, verify_member};
 pub use unverified::{Head, TokenError, Unverified, Verified};

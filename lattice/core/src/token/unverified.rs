@@ -34,7 +34,7 @@ pub struct Head {
     pub issued_at: UnixSeconds,
     /// When it ends.
     pub expires_at: UnixSeconds,
-    /// Its kind: `link`, `unlink`, `trust`, `host`, `provider`, `cmd`.
+    /// Its kind: `link`, `unlink`, `trust`, `host`, `provider`, `image`, `cmd`, `aot`.
     pub kind: String,
 }
 

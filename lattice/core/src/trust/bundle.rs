@@ -30,6 +30,36 @@ pub struct TrustBundle {
     /// By link: generations below this one are dead.
     #[serde(default, rename = "min_gen", skip_serializing_if = "BTreeMap::is_empty")]
     pub minimum_generations: BTreeMap<LinkId, u64>,
+    /// What is demanded of components.
+    #[serde(default, skip_serializing_if = "ImagePolicy::is_any")]
+    pub images: ImagePolicy,
+}
+
+/// What a lattice demands of components.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImagePolicy {
+    /// Nothing: whoever may order an actor may choose what it runs.
+    #[default]
+    Any,
+    /// That somebody with the role `image` signed them.
+    Signed,
+}
+
+impl ImagePolicy {
+    /// Whether it demands nothing.
+    pub const fn is_any(&self) -> bool {
+        matches!(self, Self::Any)
+    }
+}
+
+impl fmt::Display for ImagePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Any => "any",
+            Self::Signed => "signed",
+        })
+    }
 }
 
 /// A key and what it may sign.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::ask::{Ask, Freshness, Provenance};
-pub use self::bundle::{Issuer, Role, TrustBundle};
+pub use self::bundle::{ImagePolicy, Issuer, Role, TrustBundle};
 use crate::id::{Digest, IssuerId, LatticeId, OperatorId};
 use crate::link::LinkId;
 use crate::refusal::Refusal;
@@ -130,6 +130,11 @@ impl Trust {
     /// When the bundle in force ends.
     pub fn expires_at(&self) -> Option<UnixSeconds> {
         self.current.as_ref().map(|accepted| accepted.expires_at)
+    }
+
+    /// What the bundle in force demands of components. Without a bundle, what every lattice demands that says nothing.
+    pub fn image_policy(&self) -> ImagePolicy {
+        self.bundle().map(|bundle| bundle.images).unwrap_or_default()
     }
 
     /// Accepts a bundle, or keeps what is in force and says why not.

@@ -6,7 +6,8 @@ use lattice_core::presence::Presence;
 use lattice_core::subject::Subject;
 use lattice_core::text::{parse_bytes, parse_duration};
 use lattice_core::token::nats::parse_creds;
-use lattice_core::token::{CommandTarget, Unverified, verify_command, verify_member};
+use lattice_core::token::{CommandTarget, Unverified, verify_any_image, verify_command, verify_member};
+use lattice_core::trust::Freshness;
 use lattice_core::{
     ConfigMap, Digest, Fault, FunctionSet, Incarnation, InvocationId, Labels, LinkClaims, LinkId, MemberId, Party,
     Verb, VersionedInterface,
@@ -29,6 +30,7 @@ fn read_everything(bytes: &[u8]) {
     assert!(verify_member(&text, &trust(), NOW).is_err());
     assert!(verify_command(&text, &verb, &CommandTarget::All, b"", &trust(), NOW).is_err());
     assert!(trust().admit(&text, NOW).is_err());
+    assert!(verify_any_image([&*text], &Digest::of(b""), &trust(), NOW, Freshness::Required).is_err());
     let _read = (
         Subject::parse(&text),
         parse_bytes(&text),

@@ -117,9 +117,9 @@ fn a_revoked_host_is_out_at_the_next_recheck() {
 #[test]
 fn placement_goes_by_the_tokens_labels() {
     let member = check(&host_token(&issuer(), &host(), day())).expect("a host");
-    let reported = labels("arch=aarch64,os=linux,zone=us,gpu=yes");
+    let reported = labels("arch=aarch64,compile=elsewhere,os=linux,zone=us,gpu=yes");
     assert_eq!(
         member.effective_labels(&reported),
-        labels("arch=aarch64,os=linux,zone=eu")
+        labels("arch=aarch64,compile=elsewhere,os=linux,zone=eu")
     );
 }

@@ -20,6 +20,7 @@ pub(crate) fn heartbeat() -> Presence {
         started_at: NOW.before(DAY),
         version: "0.1.0".into(),
         labels: "arch=aarch64,os=linux,zone=eu".parse().expect("labels"),
+        site: None,
         state: MemberState::Ready,
         scheduling: Scheduling::Open,
         replicas_max: None,

@@ -1,10 +1,12 @@
 //! Actors.
 
 use lattice_core::application::{DesiredActor, Failure, Placement, Probe, UpdateStrategy};
-use lattice_core::{ActorKind, ActorSpec, Limits, Reuse};
+use lattice_core::{ActorKind, ActorSpec, Limits, OnPartition, Reuse};
 
 use super::Declared;
-use super::form::{ActorForm, ActorPlacementForm, DaemonForm, LimitsForm, OnFailure, ReuseForm, UpdateForm};
+use super::form::{
+    ActorForm, ActorPlacementForm, DaemonForm, LimitsForm, OnFailure, OnPartitionForm, ReuseForm, UpdateForm,
+};
 use super::placement::{config, positive, scale, shares};
 use super::state::state;
 use crate::draft::Draft;
@@ -49,7 +51,9 @@ pub(super) fn add(form: &ActorForm, declared: &Declared, options: &Options, draf
     };
     let typed = form.image.get().cloned().unwrap_or_default();
     let secrets = form.secrets.iter().flat_map(|at| &at.value.0);
+    let policy = form.on_partition.as_ref();
     let spec = ActorSpec {
+        on_partition: policy.map(|at| on_partition(at.value)),
         config: config(form.config.as_ref()),
         limits,
         reuse,
@@ -60,6 +64,16 @@ pub(super) fn add(form: &ActorForm, declared: &Declared, options: &Options, draf
             .collect(),
         ..ActorSpec::new(name.value.clone(), Draft::no_digest(), typed)
     };
+    if let Some(at) = policy.filter(|at| at.value == OnPartitionForm::Stay)
+        && spec.kind.stateful().is_some()
+        && spec.bound_to().is_none()
+    {
+        reader.error_with(
+            at.span,
+            "the state of an actor that stays is at its site, and it is bound to none",
+            "bind it: `placement: {require: {site: NAME}}`",
+        );
+    }
     let actor = DesiredActor {
         spec,
         placement,
@@ -70,6 +84,13 @@ pub(super) fn add(form: &ActorForm, declared: &Declared, options: &Options, draf
         ..ActorPlace::new(name.span)
     };
     draft.add_actor(place, actor, image, reader);
+}
+
+fn on_partition(form: OnPartitionForm) -> OnPartition {
+    match form {
+        OnPartitionForm::Stay => OnPartition::Stay,
+        OnPartitionForm::Failover => OnPartition::Failover,
+    }
 }
 
 /// How many run on each host, if they do.

@@ -88,7 +88,16 @@ record! {
         secrets = "secrets": Option<At<Table<String>>>,
         /// How it changes to another version.
         update = "update": Option<At<UpdateForm>>,
+        /// What becomes of it at a site that is cut off: `stay` (nobody outside takes its place; its state is at the site it is bound to by
+        /// `require: {site: …}`), or `failover` (others take its place; its state is in the hub). Unless said, what has no state stays,
+        /// and what has fails over.
+        on_partition = "onPartition": Option<At<OnPartitionForm>>,
     }
+}
+
+choice! {
+    /// What becomes of an actor at a site that is cut off.
+    enum OnPartitionForm { Stay = "stay", Failover = "failover", }
 }
 
 record! {

@@ -91,6 +91,13 @@ impl Directory {
         members
     }
 
+    /// The hosts at sites who are not heard any more, without having said good-bye: lost, or cut off together with their site.
+    pub fn away(&self) -> Vec<Arc<KnownMember>> {
+        let mut away = self.roster.read().away();
+        away.retain(|member| member.presence.kind == MemberKind::Host);
+        away
+    }
+
     /// Those who run `party`, draining or not.
     pub fn running(&self, party: &Party) -> Vec<Arc<KnownMember>> {
         let mut members = self.members();

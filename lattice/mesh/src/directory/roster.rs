@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lattice_core::presence::{ActorPlacement, MemberState};
 use lattice_core::token::VerifiedMember;
-use lattice_core::{Incarnation, Labels, MemberId, Party, Presence};
+use lattice_core::{Incarnation, Labels, MemberId, Party, Presence, SITE_LABEL, SiteName};
 
 use crate::identity::Address;
 use crate::pick::Load;
@@ -35,6 +35,12 @@ impl KnownMember {
     /// Its key.
     pub fn id(&self) -> &MemberId {
         &self.presence.member
+    }
+
+    /// The site it is at. As with any label, its token has to grant it.
+    pub fn site(&self) -> Option<&SiteName> {
+        let site = self.presence.site.as_ref()?;
+        (self.labels.get(SITE_LABEL) == Some(site.as_str())).then_some(site)
     }
 
     /// Whether it runs `party`, busy or draining as it may be.
@@ -145,6 +151,14 @@ enum Standing {
     Gone,
 }
 
+impl Record {
+    /// Whether it is at a site and not heard any more, without having said good-bye.
+    fn is_away(&self) -> bool {
+        let said_good_bye = self.member.presence.state == MemberState::Stopped;
+        self.standing == Standing::Gone && !said_good_bye && self.member.site().is_some()
+    }
+}
+
 /// All members heard of.
 #[derive(Debug)]
 pub(super) struct Roster {
@@ -215,8 +229,10 @@ impl Roster {
         for id in silent {
             changes.extend(self.dismiss(&id).map(DirectoryChange::Lost));
         }
-        self.records
-            .retain(|_, record| record.standing != Standing::Gone || now - record.heard < REMEMBER_GONE);
+        self.records.retain(|_, record| {
+            // A site may be cut off for days, and what runs there goes on.
+            record.standing != Standing::Gone || now - record.heard < REMEMBER_GONE || record.is_away()
+        });
         changes
     }
 
@@ -237,6 +253,8 @@ impl Roster {
             if !gone {
                 changes.extend(self.dismiss(&id).map(DirectoryChange::Lost));
             }
+            // It will not be heard again, and does not count as being anywhere.
+            self.records.remove(&id);
         }
         changes
     }
@@ -282,6 +300,12 @@ impl Roster {
             .collect();
         here.sort_by(|a, b| a.id().cmp(b.id()));
         here
+    }
+
+    /// Members at sites who are not heard any more, without having said good-bye.
+    pub(super) fn away(&self) -> Vec<Arc<KnownMember>> {
+        let away = self.records.values().filter(|record| record.is_away());
+        away.map(|record| record.member.clone()).collect()
     }
 
     /// Who may be called for `party`. Those under suspicion only when there is nobody else.

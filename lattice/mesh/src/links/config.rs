@@ -94,7 +94,7 @@ impl ConfigStore {
             self.memory.lock().retain(|digest, _| digests.contains(digest));
             let mut missing = false;
             for digest in &digests {
-                if let Err(error) = self.get(digest).await {
+                if let Err(error) = self.keep(digest).await {
                     tracing::debug!(%digest, error = &error as &dyn std::error::Error, "configuration not fetched yet");
                     missing = true;
                 }
@@ -104,6 +104,14 @@ impl ConfigStore {
                 changed = wanted.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(RETRY), if missing => {}
             }
+        }
+    }
+
+    /// Sees to it that a configuration is on disk. One in memory may have been swept away before anybody said that it is wanted.
+    async fn keep(&self, digest: &Digest) -> Result<(), FetchConfigError> {
+        match self.on_disk(digest).await {
+            Some(_) => Ok(()),
+            None => self.in_bucket(digest).await.map(drop),
         }
     }
 

@@ -222,6 +222,7 @@ mod tests {
             started_at: UnixSeconds::new(1),
             version: "0".into(),
             labels: "zone=us".parse().expect("labels"),
+            site: None,
             state: MemberState::Draining,
             scheduling: Scheduling::Open,
             replicas_max: None,

@@ -4,8 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use lattice_bus::LOCAL_SERVER;
 use lattice_core::{
-    EntityName, HostId, MemberId,
+    EntityName, HostId, MemberId, SITE_LABEL, SiteName,
     token::{self, Draft, HostGrant, Validity},
 };
 use nkeys::KeyPair;
@@ -21,6 +22,7 @@ use crate::{
     permissions,
     session::{now, read_seed},
     trust_root::load_or_create_key,
+    up::HUB_DOMAIN,
 };
 
 /// Enrols a host: makes a folder with all it needs to join, for `lattice-host --config FOLDER/lattice-host.toml`
@@ -34,6 +36,12 @@ pub(super) struct Enroll {
     /// A label the host may carry; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
+    /// The site it is at, as `lattice site add` called it; it carries the label `site=NAME`
+    #[arg(long, value_name = "NAME")]
+    site: Option<SiteName>,
+    /// Where the leaf of its site listens
+    #[arg(long, value_name = "URL", requires = "site", default_value = LOCAL_SERVER)]
+    leaf_url: String,
     /// How long the enrolment lasts
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30d")]
     expires: Duration,
@@ -58,7 +66,7 @@ struct Enrolled {
 
 impl Enroll {
     pub(super) fn run(self, app: &App) -> Result<()> {
-        let context = app.context()?;
+        let mut context = app.context()?;
         let enrolment = Enrolment::open(&context)?;
         let folder = self.out.unwrap_or_else(|| PathBuf::from(self.name.as_str()));
         let folder = std::path::absolute(&folder).with_context(|| format!("{} is no path", folder.display()))?;
@@ -71,11 +79,24 @@ impl Enroll {
                 .parse()?,
         };
         let member = MemberId::from(&host);
-        let labels = to_labels(self.labels)?;
+        let mut labels = to_labels(self.labels)?;
+        if let Some(site) = &self.site {
+            labels.insert(SITE_LABEL, site.as_str())?;
+            context.nats.url = Some(self.leaf_url);
+            context
+                .nats
+                .jetstream_domain
+                .get_or_insert_with(|| HUB_DOMAIN.to_owned());
+        }
         let until = now().after(self.expires);
         let allowed = match &self.controller {
             Some(_) => permissions::leading_host(&context.lattice, &member, &self.messaging),
             None => permissions::host(&context.lattice, &member, &self.messaging),
+        };
+        let allowed = match (&context.nats.jetstream_domain, &self.site) {
+            (Some(hub), Some(site)) => allowed.in_domain(hub).at_site(&context.lattice, site),
+            (Some(hub), None) => allowed.in_domain(hub),
+            (None, _) => allowed,
         };
         let user = enrolment.write_nats_user(
             &folder.join("nats.creds"),
@@ -99,6 +120,9 @@ impl Enroll {
         files::write_atomically(&data.join("host.jwt"), token.as_bytes(), Privacy::Secret)?;
 
         let mut settings = enrolment::connection_settings(&context, user_file(&folder, &enrolment));
+        if let Some(site) = &self.site {
+            settings.push(("site", site.as_str().into()));
+        }
         settings.push(("name", self.name.as_str().into()));
         settings.push(("data-dir", data.to_string_lossy().as_ref().into()));
         if let Some(seed) = &self.controller {
@@ -110,16 +134,7 @@ impl Enroll {
         }
         let mut text = enrolment::to_toml(&settings);
         if !labels.is_empty() {
-            text.push_str("\n[labels]\n");
-            let labels: Vec<_> = labels
-                .iter()
-                .map(|(key, value)| (format!("{}", serde_json::Value::from(key)), value.into()))
-                .collect();
-            let labels: Vec<(&str, _)> = labels
-                .iter()
-                .map(|(key, value): &(String, serde_json::Value)| (key.as_str(), value.clone()))
-                .collect();
-            text.push_str(&enrolment::to_toml(&labels));
+            text.push_str(&format!("\n{}", enrolment::labels_to_toml(&labels)));
         }
         let config = folder.join("lattice-host.toml");
         files::write_atomically(&config, text.as_bytes(), Privacy::Plain)?;

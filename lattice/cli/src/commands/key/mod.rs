@@ -3,8 +3,11 @@
 mod enroll;
 mod generate;
 mod issuer;
+mod policy;
 mod provider_creds;
+mod publish;
 mod revoke;
+mod root;
 mod show;
 
 use anyhow::Result;
@@ -28,7 +31,10 @@ enum Action {
     Enroll(enroll::Enroll),
     ProviderCreds(provider_creds::ProviderCreds),
     Issuer(issuer::Issuer),
+    Policy(policy::Policy),
     Revoke(revoke::Revoke),
+    Root(root::Root),
+    Publish(publish::Publish),
 }
 
 impl Key {
@@ -39,7 +45,10 @@ impl Key {
             Action::Enroll(enroll) => enroll.run(app),
             Action::ProviderCreds(creds) => creds.run(app),
             Action::Issuer(issuer) => issuer.run(app).await,
+            Action::Policy(policy) => policy.run(app).await,
             Action::Revoke(revoke) => revoke.run(app).await,
+            Action::Root(root) => root.run(app).await,
+            Action::Publish(publish) => publish.run(app).await,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     args::pair,
     component,
     failure::Failure,
+    images::{ImageArgs, Images, Name, SignArgs, check_policy},
     output::Narrator,
     session::Session,
     state_spec, views,
@@ -27,7 +28,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(super) struct StartActor {
     /// What links and callers call it
     name: ActorName,
-    /// The component: a path or file://
+    /// The component: a path, file://, or an image of a registry, by tag or digest
     image: String,
     /// How many replicas, spread evenly over the hosts [default: as many as run, or 1]
     #[arg(long, value_name = "N")]
@@ -50,6 +51,10 @@ pub(super) struct StartActor {
     /// Whether instances serve more than one invocation: `fresh`, `200`, `concurrent:32`
     #[arg(long, default_value = "fresh", value_name = "HOW")]
     reuse: ReuseArg,
+    #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 impl StartActor {
@@ -57,24 +62,37 @@ impl StartActor {
         if self.replicas == Some(0) {
             return Err(Failure::usage("an actor with no replicas is not started").into());
         }
-        let component = actor_spec::read_component(&self.image)?;
+        let (image, images) = (Name::read(&self.image)?, Images::open(&self.images)?);
         let limits = actor_spec::limits(&self.limits)?;
         let kind = state_spec::kind(&self.state)?;
+        let placement = to_labels(self.labels)?;
+        // What can be wrong with a file is told before anybody is asked.
+        let here = match &image {
+            Name::File(_) => Some(images.get(&image, None).await?),
+            Name::Image(_) => None,
+        };
+        let session = Session::connect_verifying(app.context()?).await?;
+        let mut component = match here {
+            Some(component) => component,
+            None => images.get(&image, Some(&session)).await?,
+        };
         if kind.stateful().is_some() {
             state_spec::check(&component::read(&component.bytes)?)?;
         }
-        let placement = to_labels(self.labels)?;
-        let session = Session::connect_verifying(app.context()?).await?;
+        if let Some(signer) = self.sign.signer(&session.context)? {
+            signer.add_to(&mut component)?;
+        }
         let mut narrator = Narrator::new();
         narrator.step("storing the component");
-        let (digest, _) = session.client.store_artifact(component.bytes.into()).await?;
+        component.store(&session).await?;
+        check_policy(&session, &images, &format!("actor `{}`", self.name), &component).await?;
         let spec = ActorSpec {
             config: self.config.into_iter().collect(),
             limits,
             reuse: self.reuse.0,
             kind,
             placement,
-            ..ActorSpec::new(self.name.clone(), digest, component.image)
+            ..ActorSpec::new(self.name.clone(), component.digest, component.image)
         };
         let narrator = Mutex::new(narrator);
         let tell = |who: &str, progress| Narrator::tell(&narrator, who, &progress);

@@ -95,7 +95,8 @@ class HostCard {
     if (isSilent) badges.push("no answer");
     setAttr(this.node, "data-silent", isSilent);
     this.badge.set(badges, (text) => text);
-    setText(this.labels, host.labels);
+    // Lines break at spaces.
+    setText(this.labels, host.labels.replaceAll(",", ", "));
     show(this.labels, host.labels !== "");
     setVar(this.load, "--full", Math.min(1, host.cpu).toFixed(2));
     setAttr(this.cpu, "title", `${Math.round(host.cpu * 100)} % of all processors`);

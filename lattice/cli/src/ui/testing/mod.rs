@@ -1,8 +1,8 @@
 //! Lattices that never were, served as real ones are, and a browser to look at them.
 
 mod browser;
-mod chromium;
 mod scene;
+mod tab;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

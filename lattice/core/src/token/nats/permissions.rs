@@ -5,11 +5,22 @@
 
 use serde::Serialize;
 
-use crate::id::{LatticeId, MemberId};
+use crate::id::{LatticeId, MemberId, SiteName};
+use crate::invitation::Invitation;
 use crate::subject;
 
 /// How long a member may answer a request, in nanoseconds: the longest command reports for an hour.
 const ANSWER_NANOS: u64 = 3_600_000_000_000;
+
+/// What it takes to keep buckets of one's own.
+const KEEPING_BUCKETS: [&str; 6] = [
+    "$JS.API.STREAM.INFO.*",
+    "$JS.API.STREAM.CREATE.*",
+    "$JS.API.STREAM.MSG.GET.*",
+    "$JS.API.CONSUMER.CREATE.>",
+    "$JS.API.CONSUMER.DELETE.>",
+    "$KV.>",
+];
 
 /// What a user may do. Empty permissions allow everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -107,6 +118,24 @@ impl Permissions {
         self
     }
 
+    /// Leave to answer what it is asked, wherever the answer goes.
+    #[must_use]
+    pub fn answering(mut self) -> Self {
+        self.responses = Some(ResponsePermission {
+            max: -1,
+            ttl: ANSWER_NANOS,
+        });
+        self
+    }
+
+    /// What a machine that was invited needs to apply, and no more.
+    pub fn invited(invitation: &Invitation) -> Self {
+        let inbox = format!("{}.>", invitation.inbox_prefix());
+        Self::default()
+            .publishing([subject::enrolment(invitation)])
+            .subscribing([inbox])
+    }
+
     /// Leave to keep key-value buckets of its own, which takes reading all buckets, but not to write those of the lattice; and to keep
     /// stateful actors, whose records are in buckets and whose large states are objects.
     ///
@@ -114,22 +143,19 @@ impl Permissions {
     /// secret. Give hosts whose actors do not need key-value on JetStream no such leave.
     #[must_use]
     pub fn with_jetstream(mut self, lattice: &LatticeId) -> Self {
-        let everywhere = [
-            "$JS.API.STREAM.INFO.*",
-            "$JS.API.STREAM.CREATE.*",
-            "$JS.API.STREAM.MSG.GET.*",
-            "$JS.API.CONSUMER.CREATE.>",
-            "$JS.API.CONSUMER.DELETE.>",
-            "$KV.>",
-        ];
         // What is allowed for every stream need not be said for each: the token has to stay short.
         self.publish
             .allow
             .retain(|subject| !streams(lattice).iter().any(|stream| subject.contains(stream.as_str())));
-        self.publish.allow.extend(everywhere.map(str::to_owned));
+        self.publish.allow.extend(KEEPING_BUCKETS.map(str::to_owned));
         let buckets = subject::buckets(lattice);
         let states = &buckets.actor_states;
-        let objects = [format!("$O.{states}.>"), format!("$JS.API.STREAM.PURGE.OBJ_{states}")];
+        // Components too, for a host that fetched one from a registry: those with none in reach take it from there.
+        let objects = [
+            format!("$O.{states}.>"),
+            format!("$JS.API.STREAM.PURGE.OBJ_{states}"),
+            format!("$O.{}.>", buckets.artifacts),
+        ];
         self.publish.allow.extend(objects);
         let protected = [
             buckets.trust,
@@ -167,6 +193,20 @@ impl Permissions {
             .filter(|_| !self.publish.allow.iter().any(|subject| subject == "$KV.>"));
         let allowed: Vec<String> = written.chain([commands]).collect();
         self.publish.allow.extend(allowed);
+        self
+    }
+
+    /// Leave to keep state in the JetStream domain of a site too: buckets of its own, and stateful actors whose records are there. The lattice's
+    /// own buckets are in the hub, so that none needs protection there.
+    #[must_use]
+    pub fn at_site(mut self, lattice: &LatticeId, site: &SiteName) -> Self {
+        let prefix = format!("$JS.{site}.API");
+        let states = subject::states(lattice, Some(site));
+        self.publish
+            .allow
+            .extend(KEEPING_BUCKETS.map(|subject| format!("{prefix}.{}", subject.trim_start_matches("$JS.API."))));
+        let objects = [format!("$O.{states}.>"), format!("{prefix}.STREAM.PURGE.OBJ_{states}")];
+        self.publish.allow.extend(objects);
         self
     }
 
